@@ -1,0 +1,53 @@
+# The two commands: `make run` and `make test`. Everything is set up from nothing with venv and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STUDY ?= studies/bishan/study.toml
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench notebooks clean chromium
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## set up and run the Bishan study: maps/ and data/processed/
+	$(BIN)/bishan-gis run $(STUDY)
+
+test: $(VENV)/.test chromium ## set up and run every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test ## style, types, docstrings, layers of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test ## measure against the peers: benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/bench.py
+
+notebooks: $(VENV)/.test ## run the notebooks
+	$(BIN)/python -m pytest --nbmake notebooks
+
+clean: ## remove the environment and all outputs
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find data/processed maps -mindepth 1 ! -name README.md -delete
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m compileall -q bishan_gis
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	touch $@ $(VENV)/.run
+
+# The browser tests drive Debian's chromium; without it they would prove nothing.
+chromium:
+	@command -v chromium >/dev/null && fc-list :lang=zh 2>/dev/null | grep -q . || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk fontconfig; \
+	else \
+		echo "make test needs chromium and a Chinese font: apt-get install chromium fonts-noto-cjk fontconfig"; exit 1; \
+	fi

@@ -1,0 +1,1 @@
+"""Knowledge as data: rules, classes, speeds, labels."""

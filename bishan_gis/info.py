@@ -1,0 +1,115 @@
+"""What a file or a study holds, without computing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bishan_gis.errors import MissingFileError
+from bishan_gis.study import Study, load_study
+
+__all__ = ["check_study", "describe"]
+
+_OSM = (".pbf", ".osm", ".osm.gz", ".osm.bz2")
+_RASTER = (".tif", ".tiff", ".vrt", ".asc", ".img")
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """Say what a file holds: an OSM extract, a raster, a study, or any vector layer.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file, or a folder with ``study.toml``.
+
+    Returns
+    -------
+    dict
+        Plain values, ready for JSON.
+
+    Raises
+    ------
+    MissingFileError, BrokenFileError
+        It is not there, or cannot be read as what its name says.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise MissingFileError(f"找不到 {file}", f"{file} is not there")
+    name = file.name.lower()
+    if (file.is_dir() and (file / "study.toml").exists()) or name.endswith(".toml"):
+        return _describe_study(load_study(file))
+    if name.endswith(_OSM):
+        from bishan_gis.sources.osm import describe_osm, load_osm
+
+        return describe_osm(load_osm(file))
+    if name.endswith(_RASTER):
+        from bishan_gis.sources.elevation import describe_raster
+
+        return describe_raster(file)
+    from bishan_gis.sources.layers import describe_layer
+
+    return describe_layer(file)
+
+
+def _describe_study(study: Study) -> dict[str, Any]:
+    files = {setting: ("" if path.exists() else "缺少 missing: ") + path.name for setting, path in study.input_files()}
+    return {
+        "id": study.id,
+        "name": study.name,
+        "crs": study.crs,
+        "lang": study.lang,
+        "directions": {k: "、".join(v) for k, v in study.directions.zones.items()},
+        "cutoffs_min": study.reach.cutoffs_min,
+        "profile": study.walk.profile,
+        "inputs": files,
+    }
+
+
+def check_study(study: Study, *, progress: Callable[[str, int, int], None] | None = None) -> dict[str, Any]:
+    """Read everything a study names and check it, without computing access.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    progress : callable, optional
+        Called with the step, what is done and what there is in all.
+
+    Returns
+    -------
+    dict
+        What was found: counts, sums, kinds, warnings.
+
+    Raises
+    ------
+    BishanGisError
+        The first input that cannot be used.
+    """
+    from bishan_gis.network.build import build_network
+    from bishan_gis.places.population import build_controls
+    from bishan_gis.places.zones import build_zones
+    from bishan_gis.sources.inputs import load_inputs
+
+    def report(done: int, total: int) -> None:
+        if progress:
+            progress("读取输入 read", done, total)
+
+    data = load_inputs(study, progress=report)
+    zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
+    network = build_network(
+        data.osm, crs=data.crs, extent=data.extent.union_all(), kind=data.kinds["inputs.osm"]
+    )
+    controls = build_controls(data.population, data.townships, crs=data.crs)
+    zh = study.lang == "zh"
+    notes = [*data.notes, *zones.attrs.get("warnings", [])]
+    return {
+        "study": study.id,
+        "zones": {str(k): int(v) for k, v in zones["zone_kind"].value_counts().sort_index().items()},
+        "people": int(controls["people"].sum()),
+        "network": network.summary(),
+        "walk_rules": {r: int(v["ways"]) for r, v in network.rule_counts.items() if v["ways"]},
+        "osm_left_out": {k: v for k, v in data.osm.left_out.items() if v},
+        "kinds": data.kinds,
+        "warnings": [w[0] if zh else w[1] for w in notes],
+    }

@@ -1,0 +1,1 @@
+"""Streets: a graph with travel costs, snapping, search."""

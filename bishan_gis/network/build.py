@@ -1,0 +1,351 @@
+"""From OSM ways to a network: streets are split where they share a node, and only there.
+
+Everything runs on flat arrays; a bridge that passes over a street without a common node does not join it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bishan_gis.crs import check_metric, load_crs, to_working
+from bishan_gis.errors import CrsError, NoDataError
+from bishan_gis.network.graph import STRUCTURES, Network
+from bishan_gis.network.rules import Decisions, Rules, apply_rules, load_rules
+from bishan_gis.schema import KINDS
+from bishan_gis.sources.osm import OsmData, load_osm
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyproj import CRS
+    from shapely import MultiPolygon, Polygon
+
+__all__ = ["build_network", "hilbert_order", "network_from_osm", "structure_code"]
+
+_HILBERT_LEVELS = 16
+
+
+def build_network(
+    osm: OsmData,
+    *,
+    crs: CRS | str,
+    rules: Rules | None = None,
+    extent: Polygon | MultiPolygon | None = None,
+    kind: str = "observed",
+) -> Network:
+    """Build the network that one mode of travel may use.
+
+    Parameters
+    ----------
+    osm : OsmData
+        What :func:`bishan_gis.sources.osm.load_osm` read; ways with ``highway`` and ``railway``, points
+        with ``barrier``.
+    crs : pyproj.CRS or str
+        Working CRS [m].
+    rules : Rules, optional
+        Who may pass; the walking rules of the package by default.
+    extent : shapely.Polygon or shapely.MultiPolygon, optional
+        Where the data is complete, in `crs`; nodes outside are frontier.
+    kind : str
+        What an edge rests on when its way has no ``data_kind`` tag.
+
+    Returns
+    -------
+    Network
+        Nodes along a Hilbert curve, edges sorted by (u, v, way, position along the way); the same input
+        gives the same arrays. Elevation is NaN. ``left_out`` counts ``missing_nodes`` (the way is cut
+        there and both sides are frontier), ``lone_nodes`` (pieces of one node between two gaps),
+        ``repeated_nodes``, ``zero_length`` (segments between two nodes at one place, which become one
+        node) and ``blocked_nodes`` (barriers where streets are cut: each street end keeps a node of its
+        own there, so that an OSM id may occur more than once).
+
+    Raises
+    ------
+    NoDataError
+        No street is left that may be used.
+    CrsError
+        The working CRS is not metric or does not reach the data.
+
+    Notes
+    -----
+    Lengths are planar in `crs`. Parallel edges and loops are kept. An area (a square) is walked along its
+    outline; outlines that exist only as relations are not streets.
+    """
+    crs = load_crs(crs) if isinstance(crs, str) else crs
+    rules = load_rules() if rules is None else rules
+    decided = apply_rules(osm.way_tags, rules)
+    x, y = _project(osm, crs)
+    way = np.repeat(np.arange(len(osm.way_id)), np.diff(osm.way_start))
+    left_out: dict[str, int] = {}
+    line = _Vertices(osm, decided.allow, way, x, y, left_out)
+    blocked = _blocked(osm, rules, line.osmid, left_out)
+    start, end = line.cut(blocked)
+    if not len(start):
+        n, allowed = len(osm.way_id), int(decided.allow.sum())
+        raise NoDataError(
+            f"{osm.path}: {n} 条线中有 {allowed} 条可通行,但没有可用的街道;请检查研究范围、数据文件和通行规则",
+            f"{osm.path}: {n} ways, {allowed} of them open, and no usable street is left; check the extent, "
+            "the file and the rules",
+        )
+    node, ends = _nodes(line.node[start], line.node[end], blocked)
+    place = hilbert_order(line.x[node], line.y[node], line.osmid[node])
+    rank = np.empty(len(place), dtype=np.int64)
+    rank[place] = np.arange(len(place))
+    node, ends = node[place], rank[ends]
+    order = np.lexsort((start, osm.way_id[line.way[start]], ends[:, 1], ends[:, 0]))
+    start, end, ends = start[order], end[order], ends[order]
+    vertex_start = np.zeros(len(start) + 1, dtype=np.int64)
+    np.cumsum(end - start + 1, out=vertex_start[1:])
+    vertex = np.repeat(start - vertex_start[:-1], end - start + 1) + np.arange(vertex_start[-1])
+    vertex_x, vertex_y = line.vertex_x[vertex], line.vertex_y[vertex]
+    edge_way = line.way[start]
+    tags = [osm.way_tags[i] for i in edge_way.tolist()]
+    node_x, node_y = line.x[node], line.y[node]
+    return Network(
+        crs=crs,
+        node_x=node_x,
+        node_y=node_y,
+        node_osmid=line.osmid[node],
+        edge_u=ends[:, 0].astype(np.int32),
+        edge_v=ends[:, 1].astype(np.int32),
+        edge_length_m=_lengths(vertex_x, vertex_y, vertex_start),
+        edge_forward=decided.forward[edge_way],
+        edge_backward=decided.backward[edge_way],
+        edge_way=osm.way_id[edge_way],
+        edge_structure=np.array([structure_code(t) for t in tags], dtype=np.uint8),
+        edge_highway=_objects([t.get("highway") or t.get("railway", "") for t in tags]),
+        edge_name=_objects([t.get("name", "") for t in tags]),
+        edge_kind=_objects([k if (k := t.get("data_kind")) in KINDS else kind for t in tags]),
+        vertex_start=vertex_start,
+        vertex_x=vertex_x,
+        vertex_y=vertex_y,
+        node_frontier=line.frontier[node] | _outside(node_x, node_y, extent),
+        node_elevation_m=np.full(len(node), np.nan),
+        rule_counts=_rule_counts(decided, way, x, y),
+        left_out=left_out,
+    )
+
+
+def network_from_osm(
+    path: str | Path,
+    *,
+    crs: CRS | str,
+    rules: Rules | None = None,
+    extent: Polygon | MultiPolygon | None = None,
+    kind: str = "observed",
+    progress: Callable[[int], None] | None = None,
+) -> Network:
+    """Read the streets of an OSM file and build their network; areas and places are skipped.
+
+    Parameters are those of :func:`bishan_gis.sources.osm.load_osm` and :func:`build_network`.
+
+    Returns
+    -------
+    Network
+        As :func:`build_network` gives it.
+
+    Examples
+    --------
+    >>> network_from_osm("helsinki.osm.pbf", crs="EPSG:3067")  # doctest: +SKIP
+    """
+    data = load_osm(path, way_keys=("highway", "railway"), point_keys=("barrier",), area_keys=(), progress=progress)
+    return build_network(data, crs=crs, rules=rules, extent=extent, kind=kind)
+
+
+def structure_code(tags: dict[str, str]) -> int:
+    """Return the position in :data:`~bishan_gis.network.graph.STRUCTURES` of what carries a way.
+
+    A passage through a building is at ground level and no tunnel.
+    """
+    if tags.get("highway") == "steps":
+        return STRUCTURES.index("steps")
+    if tags.get("bridge", "no") not in ("no", ""):
+        return STRUCTURES.index("bridge")
+    if tags.get("tunnel", "no") not in ("no", "", "building_passage"):
+        return STRUCTURES.index("tunnel")
+    return 0
+
+
+def hilbert_order(x: NDArray[np.float64], y: NDArray[np.float64], tie: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the order of points along a Hilbert curve; points at one place are ordered by `tie`.
+
+    Neighbours on the map become neighbours in memory, which makes searches faster.
+
+    Notes
+    -----
+    D. Hilbert (1891), doi:10.1007/BF01199431; 65,536 x 65,536 fields over the bounds of the points.
+    """
+    side = 1 << _HILBERT_LEVELS
+    width = max(float(np.ptp(x)), float(np.ptp(y)), 1e-9)
+    px = ((x - x.min()) / width * (side - 1)).astype(np.int64)
+    py = ((y - y.min()) / width * (side - 1)).astype(np.int64)
+    key = np.zeros(len(x), dtype=np.int64)
+    for level in reversed(range(_HILBERT_LEVELS)):
+        half = 1 << level
+        rx, ry = (px >> level) & 1, (py >> level) & 1
+        key += half * half * ((3 * rx) ^ ry)
+        flip = (ry == 0) & (rx == 1)
+        px, py = np.where(flip, side - 1 - px, px), np.where(flip, side - 1 - py, py)
+        swap = ry == 0
+        px, py = np.where(swap, py, px), np.where(swap, px, py)
+    return np.lexsort((tie, key))
+
+
+class _Vertices:
+    """The vertices of the open ways, without gaps, repetitions and zero-length segments.
+
+    ``piece`` numbers the uncut parts of ways; ``node`` is dense; ``osmid, x, y, frontier`` are per node.
+    """
+
+    def __init__(
+        self,
+        osm: OsmData,
+        allow: NDArray[np.bool_],
+        way: NDArray[np.int64],
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        left_out: dict[str, int],
+    ) -> None:
+        is_open, located = allow[way], np.isfinite(x)
+        left_out["missing_nodes"] = int((is_open & ~located).sum())
+        same = way[1:] == way[:-1]
+        by_gap = np.zeros(len(way), dtype=bool)
+        by_gap[1:] |= same & ~located[:-1]
+        by_gap[:-1] |= same & ~located[1:]
+        index = np.flatnonzero(is_open & located)
+        new = np.ones(len(index), dtype=bool)
+        new[1:] = (way[index[1:]] != way[index[:-1]]) | (np.diff(index) != 1)
+        self.way, self.piece = way[index], np.cumsum(new)
+        self.vertex_x, self.vertex_y = x[index], y[index]
+        self.osmid, self.node = np.unique(osm.way_ref[index], return_inverse=True)
+        self.frontier = np.zeros(len(self.osmid), dtype=bool)
+        self.frontier[self.node[by_gap[index]]] = True
+        left_out["repeated_nodes"] = self._drop(self._follows(self.node[1:] == self.node[:-1]))
+        left_out["zero_length"] = self._merge()
+        lone = np.bincount(self.piece)[self.piece] == 1
+        left_out["lone_nodes"] = self._drop(lone)
+        self.x, self.y = np.zeros(len(self.osmid)), np.zeros(len(self.osmid))
+        self.x[self.node], self.y[self.node] = self.vertex_x, self.vertex_y
+
+    def _follows(self, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which vertices repeat the one before them in their piece."""
+        out = np.zeros(len(self.piece), dtype=bool)
+        out[1:] = same & (self.piece[1:] == self.piece[:-1])
+        return out
+
+    def _drop(self, which: NDArray[np.bool_]) -> int:
+        for name in ("way", "piece", "vertex_x", "vertex_y", "node"):
+            setattr(self, name, getattr(self, name)[~which])
+        return int(which.sum())
+
+    def _merge(self) -> int:
+        """Make one node of nodes at one place that a way joins."""
+        at = (self.vertex_x[1:] == self.vertex_x[:-1]) & (self.vertex_y[1:] == self.vertex_y[:-1])
+        zero = self._follows(at)
+        if not zero.any():
+            return 0
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        second = np.flatnonzero(zero)
+        pair, n = (self.node[second - 1], self.node[second]), len(self.osmid)
+        label = connected_components(coo_array((np.ones(len(second)), pair), shape=(n, n)), directed=False)[1]
+        keep, self.node = np.unique(label, return_index=True)[1], label[self.node]
+        frontier = np.zeros(len(keep), dtype=bool)
+        frontier[label[self.frontier]] = True
+        self.frontier, self.osmid = frontier, self.osmid[keep]
+        return self._drop(zero)
+
+    def cut(self, blocked: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the first and last vertex of every edge."""
+        if not len(self.piece):
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        first = np.ones(len(self.piece), dtype=bool)
+        first[1:] = self.piece[1:] != self.piece[:-1]
+        last = np.roll(first, -1)
+        shared = (np.bincount(self.node, minlength=len(self.osmid)) > 1) | blocked
+        stop = np.flatnonzero(first | last | shared[self.node])
+        inside = self.piece[stop[:-1]] == self.piece[stop[1:]]
+        return stop[:-1][inside], stop[1:][inside]
+
+
+def _project(osm: OsmData, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    import geopandas as gpd
+
+    check_metric(gpd.GeoSeries([], crs=crs), where="crs")
+    located = np.isfinite(osm.way_lon)
+    x, y = np.full(len(located), np.nan), np.full(len(located), np.nan)
+    x[located], y[located] = to_working(osm.way_lon[located], osm.way_lat[located], crs)
+    beyond = int((~np.isfinite(x[located]) | ~np.isfinite(y[located])).sum())
+    if beyond:
+        raise CrsError(
+            f"{osm.path}: {beyond} 个节点无法投影到 {crs.to_string()};请检查坐标系是否覆盖数据范围",
+            f"{osm.path}: {beyond} nodes cannot be projected to {crs.to_string()}; check that it covers the data",
+        )
+    return x, y
+
+
+def _blocked(osm: OsmData, rules: Rules, osmid: NDArray[np.int64], left_out: dict[str, int]) -> NDArray[np.bool_]:
+    """Return which nodes no one passes."""
+    stops = [i for i, t in zip(osm.point_id.tolist(), osm.point_tags, strict=True) if rules.blocks(t) is not None]
+    blocked = np.isin(osmid, np.array(stops, dtype=np.int64))
+    left_out["blocked_nodes"] = int(blocked.sum())
+    return blocked
+
+
+def _nodes(
+    u: NDArray[np.int64], v: NDArray[np.int64], blocked: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the dense node behind each network node, and both ends of each edge.
+
+    Every edge that ends at a blocked node gets a copy of it.
+    """
+    ends = np.column_stack([u, v]).ravel()
+    at = np.flatnonzero(blocked[ends])
+    origin = np.concatenate([np.arange(len(blocked)), ends[at]])
+    ends[at] = len(blocked) + np.arange(len(at))
+    used, ends = np.unique(ends, return_inverse=True)
+    return origin[used], ends.reshape(-1, 2)
+
+
+def _lengths(x: NDArray[np.float64], y: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:
+    step = np.hypot(np.diff(x, append=x[-1:]), np.diff(y, append=y[-1:]))
+    step[start[1:] - 1] = 0.0
+    length: NDArray[np.float64] = np.add.reduceat(step, start[:-1])
+    return length
+
+
+def _outside(
+    x: NDArray[np.float64], y: NDArray[np.float64], extent: Polygon | MultiPolygon | None
+) -> NDArray[np.bool_]:
+    if extent is None:
+        return np.zeros(len(x), dtype=bool)
+    import shapely
+
+    shapely.prepare(extent)
+    outside: NDArray[np.bool_] = ~shapely.intersects_xy(extent, x, y)
+    return outside
+
+
+def _rule_counts(
+    decided: Decisions, way: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> dict[str, dict[str, float]]:
+    """Return how many ways and kilometres each rule decided."""
+    step = np.hypot(np.diff(x), np.diff(y))
+    step[(way[1:] != way[:-1]) | ~np.isfinite(step)] = 0.0
+    metres = np.bincount(decided.rule[way[:-1]], weights=step, minlength=len(decided.names))
+    ways = np.bincount(decided.rule, minlength=len(decided.names))
+    return {
+        name: {"ways": int(n), "length_km": round(float(m) / 1000, 3)}
+        for name, n, m in zip(decided.names, ways, metres, strict=True)
+        if n
+    }
+
+
+def _objects(values: list[str]) -> NDArray[np.object_]:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out

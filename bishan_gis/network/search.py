@@ -1,0 +1,411 @@
+"""Search kernels: shortest travel costs from many places at once.
+
+Costs are integer milliseconds, so no error accumulates and every result can be compared with an oracle
+for equality. The kernels are compiled once by numba and kept in its cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from bishan_gis.network.costs import BLOCKED, EdgeCosts
+from bishan_gis.network.snap import OFF_NETWORK, Snaps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bishan_gis.network.graph import Network
+
+__all__ = [
+    "NOT_REACHED",
+    "NO_LIMIT",
+    "Seeds",
+    "StarGraph",
+    "by_edge",
+    "nearest_on_edges",
+    "search_bounded",
+    "search_nearest",
+    "snap_seeds",
+]
+
+#: Cost of a node or origin that no path reaches.
+NOT_REACHED = np.int64(2**62)
+#: A limit that is never met.
+NO_LIMIT = 2**40
+
+
+@dataclass(frozen=True, eq=False)
+class StarGraph:
+    """Forward star: the links that leave each node.
+
+    Attributes
+    ----------
+    start : ndarray of int64, shape (n + 1,)
+        Where the links of each node begin.
+    target : ndarray of int32
+        Other end of each link.
+    cost_ms : ndarray of int64
+        Cost of each link [ms].
+    """
+
+    start: NDArray[np.int64]
+    target: NDArray[np.int32]
+    cost_ms: NDArray[np.int64]
+
+    @classmethod
+    def from_network(cls, network: Network, costs: EdgeCosts, *, reverse: bool = False) -> StarGraph:
+        """Build the star of a network.
+
+        Parameters
+        ----------
+        network : Network
+            Streets.
+        costs : EdgeCosts
+            Their costs.
+        reverse : bool
+            Turn every link round: a search from the destinations then gives the cost *to* them.
+        """
+        go, back = costs.forward_ms != BLOCKED, costs.backward_ms != BLOCKED
+        tail = np.concatenate([network.edge_u[go], network.edge_v[back]])
+        head = np.concatenate([network.edge_v[go], network.edge_u[back]])
+        cost = np.concatenate([costs.forward_ms[go], costs.backward_ms[back]])
+        if reverse:
+            tail, head = head, tail
+        return cls.from_links(network.n_nodes, tail, head, cost)
+
+    @classmethod
+    def from_links(
+        cls, n: int, tail: NDArray[np.int32], head: NDArray[np.int32], cost_ms: NDArray[np.int64]
+    ) -> StarGraph:
+        """Build a star from links given one by one; costs must be positive."""
+        order = np.lexsort((cost_ms, head, tail))
+        start = np.zeros(n + 1, dtype=np.int64)
+        np.cumsum(np.bincount(tail, minlength=n), out=start[1:])
+        return cls(start, head[order].astype(np.int32), cost_ms[order].astype(np.int64))
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.start) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Seeds:
+    """Where a search starts: nodes, the cost already paid there [ms], and whom they belong to."""
+
+    node: NDArray[np.int32]
+    cost_ms: NDArray[np.int64]
+    label: NDArray[np.int32]
+
+
+def snap_seeds(
+    network: Network, costs: EdgeCosts, snaps: Snaps, label: NDArray[np.int32], *, arrive: bool
+) -> Seeds:
+    """Turn snapped places into seeds at both ends of their edges.
+
+    Parameters
+    ----------
+    network, costs : Network, EdgeCosts
+        Streets and what they cost.
+    snaps : Snaps
+        Places; those off the network give no seed.
+    label : ndarray of int32
+        Whom each place belongs to.
+    arrive : bool
+        True: the cost from the node to the place (search the reversed star);
+        False: from the place to the node.
+    """
+    on = np.flatnonzero(snaps.edge != OFF_NETWORK)
+    edge, f = snaps.edge[on], snaps.fraction[on]
+    leg = costs.profile.leg_ms(snaps.leg_m[on])
+    to_u, to_v = costs.backward_ms[edge], costs.forward_ms[edge]
+    if arrive:
+        to_u, to_v = to_v, to_u
+    ok_u, ok_v = to_u != BLOCKED, to_v != BLOCKED
+    node = np.concatenate([network.edge_u[edge][ok_u], network.edge_v[edge][ok_v]])
+    cost = np.concatenate(
+        [
+            (leg + np.rint(f * to_u).astype(np.int64))[ok_u],
+            (leg + np.rint((1 - f) * to_v).astype(np.int64))[ok_v],
+        ]
+    )
+    who = np.concatenate([label[on][ok_u], label[on][ok_v]])
+    return Seeds(node.astype(np.int32), cost, who.astype(np.int32))
+
+
+@njit(cache=True, nogil=True)
+def _push(heap, size, key):  # type: ignore[no-untyped-def] # pragma: no cover
+    i = size
+    while i > 0:
+        parent = (i - 1) >> 2
+        if heap[parent] <= key:
+            break
+        heap[i] = heap[parent]
+        i = parent
+    heap[i] = key
+    return size + 1
+
+
+@njit(cache=True, nogil=True)
+def _pop(heap, size):  # type: ignore[no-untyped-def] # pragma: no cover
+    top = heap[0]
+    size -= 1
+    key = heap[size]
+    i = 0
+    while True:
+        child = 4 * i + 1
+        if child >= size:
+            break
+        best = child
+        end = min(child + 4, size)
+        for c in range(child + 1, end):
+            if heap[c] < heap[best]:
+                best = c
+        if heap[best] >= key:
+            break
+        heap[i] = heap[best]
+        i = best
+    heap[i] = key
+    return top, size
+
+
+@njit(cache=True, nogil=True)
+def _nearest(start, target, cost, seed_node, seed_cost, seed_label, limit, dist, label):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Multi-source search; ties go to the smaller label. A heap key is cost above node (23 bits)."""
+    capacity = len(target) + len(seed_node) + 1
+    heap = np.empty(min(capacity, 1024), dtype=np.int64)
+    size = 0
+    for i in range(len(seed_node)):
+        u, c, who = seed_node[i], seed_cost[i], seed_label[i]
+        if c > limit:
+            continue
+        if c < dist[u]:
+            dist[u] = c
+            label[u] = who
+            if size == len(heap):
+                heap = np.concatenate((heap, np.empty_like(heap)))
+            size = _push(heap, size, (c << 23) | u)
+        elif c == dist[u] and who < label[u]:
+            label[u] = who
+    while size > 0:
+        key, size = _pop(heap, size)
+        d = key >> 23
+        u = key & 0x7FFFFF
+        if d > dist[u]:
+            continue
+        who = label[u]
+        for k in range(start[u], start[u + 1]):
+            v = target[k]
+            nd = d + cost[k]
+            if nd > limit:
+                continue
+            old = dist[v]
+            if nd < old:
+                dist[v] = nd
+                label[v] = who
+                if size == len(heap):
+                    heap = np.concatenate((heap, np.empty_like(heap)))
+                size = _push(heap, size, (nd << 23) | v)
+            elif nd == old and who < label[v]:
+                label[v] = who
+
+
+@njit(cache=True, nogil=True)
+def search_bounded(start, target, cost, seed_node, seed_cost, limit, dist, touched, heap):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Search from few seeds up to a limit, writing into `dist`; the nodes reached are listed in `touched`.
+
+    The caller owns the arrays and clears ``dist[touched]`` afterwards, so that many small searches cost
+    nothing where they do not go. Returns how many nodes were reached.
+    """
+    n, size = 0, 0
+    for i in range(len(seed_node)):
+        u, c = seed_node[i], seed_cost[i]
+        if c <= limit and c < dist[u]:
+            if dist[u] == 2**62:
+                touched[n] = u
+                n += 1
+            dist[u] = c
+            if size == len(heap):
+                heap = np.concatenate((heap, np.empty_like(heap)))
+            size = _push(heap, size, (c << 23) | u)
+    while size > 0:
+        key, size = _pop(heap, size)
+        d, u = key >> 23, key & 0x7FFFFF
+        if d > dist[u]:
+            continue
+        for k in range(start[u], start[u + 1]):
+            v, nd = target[k], d + cost[k]
+            if nd <= limit and nd < dist[v]:
+                if dist[v] == 2**62:
+                    touched[n] = v
+                    n += 1
+                dist[v] = nd
+                if size == len(heap):
+                    heap = np.concatenate((heap, np.empty_like(heap)))
+                size = _push(heap, size, (nd << 23) | v)
+    return n
+
+
+_MAX_NODES = 1 << 23
+
+
+def search_nearest(
+    star: StarGraph, seeds: Sequence[Seeds], *, limit_ms: int = NO_LIMIT, threads: int = 2
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Find the cost from the nearest seed to every node, for several sets of seeds.
+
+    Parameters
+    ----------
+    star : StarGraph
+        Links to follow. For the cost *to* the seeds give the reversed star.
+    seeds : sequence of Seeds
+        One set per service.
+    limit_ms : int
+        Largest cost that counts, inclusive [ms].
+    threads : int
+        Sets searched at the same time.
+
+    Returns
+    -------
+    cost_ms : ndarray of int64, shape (sets, nodes)
+        :data:`NOT_REACHED` where no path within the limit exists.
+    label : ndarray of int32, shape (sets, nodes)
+        Label of the seed reached, the smallest of equally near ones; -1 where none.
+
+    Raises
+    ------
+    ValueError
+        More than 8,388,608 nodes.
+    """
+    if star.n_nodes > _MAX_NODES:
+        msg = f"{star.n_nodes:,} nodes; the kernel holds {_MAX_NODES:,}"
+        raise ValueError(msg)
+    cost = np.full((len(seeds), star.n_nodes), NOT_REACHED, dtype=np.int64)
+    label = np.full((len(seeds), star.n_nodes), -1, dtype=np.int32)
+    limit = np.int64(min(limit_ms, NO_LIMIT))
+
+    def run(i: int) -> None:
+        s = seeds[i]
+        _nearest(star.start, star.target, star.cost_ms, s.node, s.cost_ms, s.label, limit, cost[i], label[i])
+
+    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
+        list(pool.map(run, range(len(seeds))))
+    return cost, label
+
+
+@njit(cache=True, nogil=True)
+def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
+    edge_u,
+    edge_v,
+    forward,
+    backward,
+    o_edge,
+    o_f,
+    o_leg,
+    dist,
+    node_label,
+    t_start,
+    t_f,
+    t_leg,
+    t_label,
+    out,
+    out_label,
+):
+    for i in range(len(o_edge)):
+        e = o_edge[i]
+        if e < 0:
+            continue
+        best = np.int64(2**62)
+        who = -1
+        f, leg = o_f[i], o_leg[i]
+        if forward[e] >= 0 and dist[edge_v[e]] < 2**62:
+            best = leg + np.int64(np.rint((1.0 - f) * forward[e])) + dist[edge_v[e]]
+            who = node_label[edge_v[e]]
+        if backward[e] >= 0 and dist[edge_u[e]] < 2**62:
+            c = leg + np.int64(np.rint(f * backward[e])) + dist[edge_u[e]]
+            w = node_label[edge_u[e]]
+            if c < best or (c == best and w < who):
+                best, who = c, w
+        for j in range(t_start[e], t_start[e + 1]):
+            gap = t_f[j] - f
+            c = np.int64(2**62)
+            if gap >= 0.0 and forward[e] >= 0:
+                c = leg + t_leg[j] + np.int64(np.rint(gap * forward[e]))
+            if gap <= 0.0 and backward[e] >= 0:
+                c = min(c, leg + t_leg[j] + np.int64(np.rint(-gap * backward[e])))
+            if c < best or (c == best and t_label[j] < who):
+                best, who = c, t_label[j]
+        out[i] = best
+        out_label[i] = who
+
+
+def by_edge(
+    n_edges: int, places: Snaps, label: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List snapped places edge by edge: where each edge's list begins, and the places in order."""
+    on = np.flatnonzero(places.edge != OFF_NETWORK)
+    order = on[np.lexsort((label[on], places.edge[on]))]
+    start = np.zeros(n_edges + 1, dtype=np.int64)
+    np.cumsum(np.bincount(places.edge[order], minlength=n_edges), out=start[1:])
+    return start, order
+
+
+def nearest_on_edges(
+    network: Network,
+    costs: EdgeCosts,
+    origins: Snaps,
+    destinations: Snaps,
+    label: NDArray[np.int32],
+    node_cost: NDArray[np.int64],
+    node_label: NDArray[np.int32],
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Carry the costs of the nodes to origins on the edges; the same edge is exact.
+
+    Parameters
+    ----------
+    network, costs : Network, EdgeCosts
+        Streets and what they cost.
+    origins, destinations : Snaps
+        Places that leave and places that are sought.
+    label : ndarray of int32
+        Label of each destination.
+    node_cost, node_label : ndarray, shape (n,)
+        One row of :func:`search_nearest` over the reversed star.
+
+    Returns
+    -------
+    cost_ms : ndarray of int64
+        Leg at the origin + streets + leg at the destination; :data:`NOT_REACHED` where no path.
+    label : ndarray of int32
+        Destination reached, -1 where none.
+    """
+    t_start, order = by_edge(network.n_edges, destinations, label)
+    out = np.full(len(origins), NOT_REACHED, dtype=np.int64)
+    out_label = np.full(len(origins), -1, dtype=np.int32)
+    leg = np.zeros(len(origins), dtype=np.int64)
+    has = origins.edge != OFF_NETWORK
+    leg[has] = costs.profile.leg_ms(origins.leg_m[has])
+    _finish(
+        network.edge_u,
+        network.edge_v,
+        costs.forward_ms,
+        costs.backward_ms,
+        origins.edge,
+        origins.fraction,
+        leg,
+        node_cost,
+        node_label,
+        t_start,
+        destinations.fraction[order],
+        costs.profile.leg_ms(destinations.leg_m[order]),
+        label[order].astype(np.int32),
+        out,
+        out_label,
+    )
+    return out, out_label

@@ -1,0 +1,1 @@
+"""The only writers: tables, maps, reports."""

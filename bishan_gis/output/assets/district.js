@@ -1,0 +1,118 @@
+// The district page: directions, townships, land use, control lines, facilities.
+(function (BG) {
+  "use strict";
+  const el = BG.el, fmt = BG.fmt;
+
+  BG.pages.district = function (app) {
+    const m = new BG.Model(app), c = app.config, k = app.tokens;
+    const { facilities, zones, landuse } = app.layers;
+    const groups = [...new Set(c.services.map((s) => s.group))];
+    const color = (s) => k.groups[groups.indexOf(c.services[s].group) % k.groups.length];
+    const d = facilities.data;
+    facilities.options.color = (i) => color(d.s[i]);
+
+    app.controls(app.choose("service", app.t("facilities_shown"), [
+      { value: "", text: app.t("all_services") }, ...m.serviceOptions()]));
+
+    const counts = new Map(m.zones.map((z) => [z.index, 0]));
+    function count(filter) {
+      counts.forEach((_, key) => counts.set(key, 0));
+      for (let i = 0; i < d.x.length; i++) {
+        if (!filter(i)) continue;
+        for (const z of [m.districts[0].index, d.dir[i], d.zone[i]]) {
+          if (counts.has(z)) counts.set(z, counts.get(z) + 1);
+        }
+      }
+    }
+
+    function legend(filter) {
+      const shown = new Map(groups.map((g) => [g, 0]));
+      for (let i = 0; i < d.x.length; i++) {
+        if (filter(i)) shown.set(c.services[d.s[i]].group, shown.get(c.services[d.s[i]].group) + 1);
+      }
+      const sections = [
+        { title: app.t("directions"), unit: app.t("people"), note: c.directionNote, rows: m.directions.map((z) => ({
+          style: { fill: z.color }, text: z.name, value: fmt.people(z.people[0]) })) },
+      ];
+      if (app.isOn("facilities")) sections.push({ title: app.t("facilities"), unit: app.t("places"),
+        rows: [...shown].filter(([, n]) => n).map(([g, n]) => ({
+          style: { fill: k.groups[groups.indexOf(g) % k.groups.length], shape: "dot" }, text: g, value: fmt.exact(n) })) });
+      if (app.isOn("control")) sections.push({ title: app.t("control_lines"), unit: "km²", rows: c.controlLines.map((x) => ({
+        style: { stroke: x.stroke, shape: "dashed" }, text: x.name, value: fmt.area(x.area).replace(" km²", "") })) });
+      if (app.isOn("landuse")) sections.push({ title: app.t("landuse"), unit: "km²", rows: c.landuse.map((x) => ({
+        style: { fill: x.fill, hatch: x.hatch, shape: "land" }, text: x.code + " " + x.name, value: fmt.area(x.area).replace(" km²", "") })) });
+      app.legend(sections);
+    }
+
+    app.update = function () {
+      const one = c.services.findIndex((s) => s.key === app.state.service);
+      const filter = one >= 0 ? m.facilityFilter(one) : () => true;
+      facilities.setFilter(filter);
+      count(filter);
+      const what = one >= 0 ? c.services[one].name : app.t("facilities");
+      app.title(app.t("district_title"), one >= 0 ? what : "");
+      const all = m.districts[0], total = counts.get(all.index);
+      app.headline(fmt.exact(all.people[0]) + " " + app.t("people"), app.t("district_caption", {
+        area: fmt.area(all.area), towns: m.townships.length, dirs: m.directions.length }), [
+        [what + " ", el("b", "", fmt.exact(total)), " " + app.t("places")],
+      ]);
+      const most = Math.max(...m.directions.map((z) => z.people[0]), 1);
+      const bars = BG.bars(app, app.t("by_direction"), m.directions.slice().sort((a, b) => b.people[0] - a.people[0]).map((z) => ({
+        name: z.name, color: z.color, value: fmt.people(z.people[0]),
+        sub: what + " " + fmt.exact(counts.get(z.index)) + " " + app.t("places"),
+        parts: [{ share: z.people[0] / most, fill: z.color }],
+      })), app.t("people"));
+      const columns = [
+        { text: app.t("zone_township"), value: (z) => z.name, show: (z) => z.name },
+        { text: app.t("population"), value: (z) => z.people[0], show: (z) => fmt.people(z.people[0]) },
+        { text: "km²", value: (z) => z.area, show: (z) => fmt.area(z.area).replace(" km²", "") },
+        { text: app.t("density"), value: (z) => z.people[0] / z.area, show: (z) => fmt.people(z.people[0] / z.area) },
+        { text: one >= 0 ? what : app.t("facilities"), value: (z) => counts.get(z.index), show: (z) => fmt.exact(counts.get(z.index)) },
+      ];
+      const rows = m.townships.map((z) => ({ ...z, color: (m.directions.find((x) => x.name === z.direction) || {}).color }));
+      app.panel(bars, BG.table(app, app.t("by_township"), columns, rows, { ...all, name: app.t("sum") }, m.rowActions()));
+      legend(filter);
+      app.onLayer = () => legend(filter);
+      app.table = () => [
+        [app.t("zone"), app.t("directions"), app.t("population"), "km²", what],
+        ...m.zones.map((z) => [z.name, z.direction || "", z.people[0], Math.round(z.area * 100) / 100, counts.get(z.index)]),
+      ];
+    };
+
+    const town = (latlng) => {
+      const f = zones.at(latlng, (i) => zones.data.kind[i] === 2);
+      return f < 0 ? null : m.townships.find((z) => z.at === f);
+    };
+    const land = (latlng) => {
+      if (!landuse || !app.isOn("landuse")) return "";
+      const f = landuse.at(latlng);
+      return f < 0 ? "" : landuse.data.codes[landuse.data.code[f]];
+    };
+    app.hover = (latlng) => {
+      const f = app.isOn("facilities") ? facilities.at(latlng) : -1;
+      if (f >= 0) return [m.facilityName(f), c.services[d.s[f]].name];
+      const z = town(latlng);
+      if (!z) return null;
+      return [z.name + (z.direction ? " · " + z.direction : ""),
+        fmt.people(z.people[0]) + " " + app.t("people") + " · " + fmt.area(z.area), land(latlng)].filter(Boolean);
+    };
+    app.click = (latlng) => {
+      const f = app.isOn("facilities") ? facilities.at(latlng) : -1;
+      m.unmark();
+      if (f >= 0) { m.facilityCard(f); return; }
+      const z = town(latlng);
+      if (!z) { app.closeCard(); return; }
+      zones.setFilter((i) => i === z.at);
+      const tally = c.services.map(() => 0);
+      for (let i = 0; i < d.x.length; i++) if (d.zone[i] === z.index) tally[d.s[i]] += 1;
+      app.card(z.name, [z.direction, fmt.exact(z.people[0]) + " " + app.t("people"), fmt.area(z.area)].filter(Boolean).join(" · "),
+        el("p", "ages", ...c.ages.slice(1).map((a, i) => el("span", "", a.name + " ", el("b", "", fmt.exact(z.people[i + 1]))))),
+        el("table", "facts", el("tbody", "", ...c.services.map((s, i) =>
+          el("tr", tally[i] ? "" : "ok0", el("th", "", s.name), el("td", "", fmt.exact(tally[i]) + " " + app.t("places")))))));
+    };
+    app.onClose = () => { m.unmark(); zones.setFilter(() => false); };
+    app.places = m.places((i) => m.facilityCard(i));
+    zones.setFilter(() => false);
+    app.update();
+  };
+})(window.BG = window.BG || {});

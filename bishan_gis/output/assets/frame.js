@@ -1,0 +1,263 @@
+// The page around a map: title, panel, legend, layers, card, tooltip, print, export.
+(function (BG) {
+  "use strict";
+  const el = BG.el;
+  const find = (id) => document.getElementById(id);
+  BG.pages = {};
+
+  // Called by the page's last script: reads the settings, waits for the data, hands over to the page.
+  BG.start = async function (map, layers, configId) {
+    const app = new App(map, layers, JSON.parse(find(configId).textContent));
+    BG.current = app;
+    try {
+      await Promise.all(Object.values(layers).map((layer) => layer.load()));
+      app.home();
+      BG.pages[app.config.page](app);
+      BG.search(app);
+      document.body.dataset.ready = "yes";
+    } catch (error) {
+      const old = String(error.message).includes("DecompressionStream");
+      find("answer").replaceChildren(el("p", "fail", app.t(old ? "browser_old" : "page_failed")));
+      document.body.dataset.ready = "failed";
+      throw error;
+    }
+  };
+
+  class App {
+    constructor(map, layers, config) {
+      Object.assign(this, { map, layers, config, tokens: config.tokens, places: [] });
+      this.state = Object.assign({}, config.state, this._hash());
+      this.phone = window.matchMedia("(max-width: 760px)");
+      this.phone.addEventListener("change", () => this._arrange());
+      this._arrange();
+      this._buttons();
+      this._pointer();
+      this._sheet();
+      BG.printer(this);
+      L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
+    }
+
+    t(key, values) {
+      let text = this.config.labels[key];
+      if (text === undefined) throw new Error("label " + key);
+      for (const [k, v] of Object.entries(values || {})) text = text.replaceAll("{" + k + "}", v);
+      return text;
+    }
+
+    home() {
+      this.map.invalidateSize({ animate: false });
+      const wide = !this.phone.matches && !BG.printing;
+      this.map.fitBounds(this.config.bounds, {
+        animate: false,
+        paddingTopLeft: wide ? [16, 16] : [6, 6],
+        paddingBottomRight: wide ? [this.config.legendWidth || 16, 16] : [6, 6],
+      });
+      this._home = [this.map.getZoom(), this.map.getCenter()];
+    }
+
+    atHome() {
+      return this._home && this.map.getZoom() === this._home[0] && this.map.getCenter().equals(this._home[1], 1e-4);
+    }
+
+    // What was chosen lives in the address after #, so that a link can lead to it.
+    _hash() {
+      const out = {};
+      for (const [key, value] of new URLSearchParams(location.hash.slice(1))) {
+        if (key in this.config.state) out[key] = value;
+      }
+      return out;
+    }
+
+    keep() {
+      const text = new URLSearchParams(this.state).toString();
+      try { history.replaceState(null, "", "#" + text); } catch { /* some browsers refuse on file: */ }
+    }
+
+    title(...parts) {
+      const text = [this.config.place, ...parts].join(" · ");
+      find("title").textContent = text;
+      document.title = text;
+    }
+
+    _arrange() {
+      const phone = this.phone.matches && !BG.printing;
+      (phone ? find("panel") : find("stage")).append(find("legend"));
+      (phone ? find("panel") : document.body).append(find("foot"));
+      setTimeout(() => this.map.invalidateSize({ animate: false }), 0);
+    }
+
+    _buttons() {
+      const list = find("layers");
+      for (const item of this.config.layers) {
+        const box = el("input");
+        box.type = "checkbox";
+        box.checked = item.on;
+        box.dataset.layer = item.key;
+        const targets = item.of.map((k) => this.layers[k]);
+        const apply = () => {
+          targets.forEach((x) => (box.checked ? x.addTo(this.map) : x.remove()));
+          if (this.onLayer) this.onLayer(item.key, box.checked);
+        };
+        box.addEventListener("change", apply);
+        targets.forEach((x) => (item.on ? x.addTo(this.map) : x.remove()));
+        list.append(el("label", "check", box, el("span", "", item.label)));
+      }
+      const open = (on) => {
+        list.hidden = !on;
+        find("b-layers").setAttribute("aria-expanded", String(on));
+      };
+      find("b-layers").addEventListener("click", () => open(list.hidden));
+      document.addEventListener("click", (e) => {
+        if (!list.hidden && !e.target.closest("#layers, #b-layers")) open(false);
+      });
+      document.addEventListener("keydown", (e) => {
+        if (e.key !== "Escape") return;
+        if (!list.hidden) { open(false); find("b-layers").focus(); } else this.closeCard();
+      });
+      find("b-export").addEventListener("click", () => this._export());
+      find("b-home").addEventListener("click", () => this.home());
+      find("b-close").addEventListener("click", () => this.closeCard());
+    }
+
+    isOn(key) {
+      const box = document.querySelector(`[data-layer="${key}"]`);
+      return Boolean(box && box.checked);
+    }
+
+    // A select box, or with `flat` a row of buttons, bound to one key of the state.
+    choose(key, label, options, flat) {
+      const change = (value) => {
+        this.state[key] = value;
+        this.keep();
+        this.update();
+      };
+      if (flat) {
+        const row = el("fieldset", "segments", el("legend", "hidden", label));
+        for (const o of options) {
+          const input = el("input");
+          Object.assign(input, { type: "radio", name: key, value: o.value });
+          input.checked = String(o.value) === String(this.state[key]);
+          input.addEventListener("change", () => change(o.value));
+          row.append(el("label", "", input, el("span", "", o.text)));
+        }
+        return row;
+      }
+      const select = el("select");
+      select.id = "choose-" + key;
+      let group = null;
+      for (const o of options) {
+        if (o.group && (!group || group.label !== o.group)) {
+          group = el("optgroup");
+          group.label = o.group;
+          select.append(group);
+        }
+        const item = el("option", "", o.text);
+        item.value = o.value;
+        item.selected = String(o.value) === String(this.state[key]);
+        (o.group ? group : select).append(item);
+      }
+      select.addEventListener("change", () => change(select.value));
+      return el("label", "choose", el("span", "hidden", label), select);
+    }
+
+    controls(...nodes) {
+      find("controls").replaceChildren(...nodes);
+    }
+
+    headline(number, caption, lines) {
+      find("headline").replaceChildren(
+        el("p", "big", number), el("p", "caption", caption), ...lines.map((x) => el("p", "line", ...x)),
+      );
+    }
+
+    panel(...nodes) {
+      find("where").replaceChildren(...nodes);
+    }
+
+    swatch(style) {
+      const node = el("i", "swatch " + (style.shape || ""));
+      if (style.hatch) node.classList.add("hatch", "hatch-" + { "/": "up", "\\": "down", "-": "flat", "|": "tall", x: "cross" }[style.hatch]);
+      if (style.fill) node.style.setProperty("--fill", style.fill);
+      if (style.stroke) node.style.setProperty("--stroke", style.stroke);
+      return node;
+    }
+
+    // Sections of {title, rows: [{style, text, value}], note}.
+    legend(sections) {
+      const body = find("legend-body");
+      body.replaceChildren(...sections.filter((s) => s && s.rows.length).map((s) =>
+        el("section", "", el("h3", "", s.title, s.unit ? el("span", "unit", s.unit) : null),
+          el("ul", "", ...s.rows.map((r) =>
+            el("li", r.muted ? "muted" : "", this.swatch(r.style), el("span", "text", r.text), el("span", "num", r.value)))),
+          s.note ? el("p", "note", s.note) : null)));
+    }
+
+    _sheet() {
+      const grip = find("grip");
+      let from = null;
+      const set = (open) => {
+        document.body.classList.toggle("sheet-open", open);
+        grip.setAttribute("aria-expanded", String(open));
+      };
+      grip.addEventListener("pointerdown", (e) => { from = e.clientY; grip.setPointerCapture(e.pointerId); });
+      grip.addEventListener("pointerup", (e) => {
+        const moved = from === null ? 0 : e.clientY - from;
+        from = null;
+        this._pulled = Math.abs(moved) > 12;
+        if (this._pulled) set(moved < 0);
+      });
+      grip.addEventListener("click", () => {
+        if (!this._pulled) set(!document.body.classList.contains("sheet-open"));
+        this._pulled = false;
+      });
+      this.lower = () => set(false);
+    }
+
+    // Hover tells, click explains: pages set this.hover(latlng) -> lines and this.click(latlng).
+    _pointer() {
+      const tip = find("tip");
+      let frame = 0;
+      this.map.on("mousemove", (e) => {
+        cancelAnimationFrame(frame);
+        frame = requestAnimationFrame(() => {
+          const lines = this.hover ? this.hover(e.latlng) : null;
+          tip.hidden = !lines;
+          this.map.getContainer().classList.toggle("can-click", Boolean(lines));
+          if (!lines) return;
+          tip.replaceChildren(...lines.map((x, i) => el("span", i ? "" : "first", x)));
+          const box = this.map.getSize(), p = e.containerPoint;
+          const left = p.x + 14 + tip.offsetWidth > box.x ? p.x - 14 - tip.offsetWidth : p.x + 14;
+          const top = p.y + 14 + tip.offsetHeight > box.y ? p.y - 14 - tip.offsetHeight : p.y + 14;
+          tip.style.transform = `translate(${Math.max(2, left)}px, ${Math.max(2, top)}px)`;
+        });
+      });
+      this.map.on("mouseout movestart", () => { cancelAnimationFrame(frame); tip.hidden = true; });
+      this.map.on("click", (e) => { if (this.click) this.click(e.latlng); });
+    }
+
+    card(title, sub, ...nodes) {
+      find("card-title").textContent = title;
+      find("card-sub").textContent = sub;
+      find("card-body").replaceChildren(...nodes);
+      find("card").hidden = false;
+      find("card").scrollTop = 0;
+      this.lower();
+    }
+
+    closeCard() {
+      if (find("card").hidden) return;
+      find("card").hidden = true;
+      if (this.onClose) this.onClose();
+    }
+
+    _export() {
+      const rows = this.table ? this.table() : [];
+      const text = "\ufeff" + rows.map((r) => r.map(BG.csvField).join(",")).join("\r\n") + "\r\n";
+      const link = el("a");
+      link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+      link.download = this.config.page + ".csv";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    }
+  }
+})(window.BG = window.BG || {});

@@ -1,0 +1,220 @@
+// Cells, points, plain circles and labels as canvas layers.
+(function (BG) {
+  "use strict";
+
+  // Cells: many small polygons, coloured by a class each, found under the pointer through a grid.
+  BG.Cells = BG.Polygons.extend({
+    prepare(d) {
+      BG.Polygons.prototype.prepare.call(this, d);
+      const n = d.r.length;
+      this._cellBox = new Int32Array(4 * n);
+      this.cx = new Int32Array(n);
+      this.cy = new Int32Array(n);
+      let widest = 1;
+      for (let f = 0; f < n; f++) {
+        const box = this._box.slice(4 * this._rings[f], 4 * this._rings[f] + 4);
+        this._cellBox.set(box, 4 * f);
+        this.cx[f] = (box[0] + box[2]) / 2;
+        this.cy[f] = (box[1] + box[3]) / 2;
+        widest = Math.max(widest, box[2] - box[0], box[3] - box[1]);
+      }
+      this._side = widest;
+      this._grid = new Map();
+      for (let f = 0; f < n; f++) {
+        const key = this._key(this.cx[f], this.cy[f]);
+        if (!this._grid.has(key)) this._grid.set(key, []);
+        this._grid.get(key).push(f);
+      }
+    },
+    _key(x, y, i = 0, j = 0) {
+      return (Math.floor(x / this._side) + i) * 65536 + Math.floor(y / this._side) + j;
+    },
+    draw(ctx, v) {
+      const d = this.data, side = this._side * v.k;
+      const tiny = side < 6, small = Math.max(2, side);
+      ctx.globalAlpha = v.zoom >= 13.5 ? 0.8 : 1;
+      this.options.classes.forEach((style, c) => {
+        ctx.beginPath();
+        for (let f = 0; f < d.r.length; f++) {
+          if (d.c[f] !== c || !BG.seen(this._cellBox, f, v)) continue;
+          if (tiny) {
+            const px = Math.round((this.cx[f] * v.k + v.dx - small / 2) * v.ratio) / v.ratio;
+            const py = Math.round((v.dy - this.cy[f] * v.k - small / 2) * v.ratio) / v.ratio;
+            ctx.rect(px, py, Math.ceil(small), Math.ceil(small));
+          } else {
+            for (let i = this._rings[f]; i < this._rings[f + 1]; i++) {
+              BG.trace(ctx, v, d.x, d.y, this._start[i], this._start[i + 1], true);
+            }
+          }
+        }
+        ctx.fillStyle = style.hatch ? BG.hatch(ctx, style.hatch, style.fill, "#ffffff", v.ratio) : style.fill;
+        ctx.fill();
+        if (!tiny && side > 14) {
+          ctx.strokeStyle = "rgba(255,255,255,.7)";
+          ctx.lineWidth = side > 40 ? 1 : 0.5;
+          ctx.stroke();
+        }
+      });
+      ctx.globalAlpha = 1;
+      if (this._marked >= 0) this._outline(ctx, v, this._marked);
+    },
+    _outline(ctx, v, f) {
+      ctx.beginPath();
+      for (let i = this._rings[f]; i < this._rings[f + 1]; i++) {
+        BG.trace(ctx, v, this.data.x, this.data.y, this._start[i], this._start[i + 1], true);
+      }
+      ctx.lineJoin = "round";
+      for (const [color, width] of [["#ffffff", 5], ["#1a1a1a", 2.5]]) {
+        ctx.strokeStyle = color;
+        ctx.lineWidth = width;
+        ctx.stroke();
+      }
+    },
+    _marked: -1,
+    mark(f) {
+      this._marked = f;
+      return this.redraw();
+    },
+    at(latlng) {
+      if (!this.data) return -1;
+      const p = this.toData(latlng);
+      for (let i = -1; i <= 1; i++) {
+        for (let j = -1; j <= 1; j++) {
+          for (const f of this._grid.get(this._key(p.x, p.y, i, j)) || []) {
+            const r = this._rings[f];
+            if (BG.crosses(this.data.x, this.data.y, this._start[r], this._start[r + 1], p)) return f;
+          }
+        }
+      }
+      return -1;
+    },
+    centre(f) {
+      return this.toLatLng(this.cx[f], this.cy[f]);
+    },
+  });
+
+  // Points: dots with a white rim; column s = service, options.color(i) -> colour, `filter` chooses.
+  BG.Points = BG.CanvasLayer.extend({
+    setFilter(filter) {
+      this._filter = filter;
+      return this.redraw();
+    },
+    _radius(zoom) {
+      return BG.widthAt([2.2, 5, 7], zoom);
+    },
+    draw(ctx, v) {
+      const d = this.data, r = this._radius(v.zoom);
+      const color = this.options.color || (() => "#1a1a1a");
+      ctx.strokeStyle = "#ffffff";
+      ctx.lineWidth = BG.widthAt([0.8, 1.6, 2], v.zoom);
+      for (let i = 0; i < d.x.length; i++) {
+        if (this._filter && !this._filter(i)) continue;
+        const px = d.x[i] * v.k + v.dx, py = v.dy - d.y[i] * v.k;
+        if (px < -9 || py < -9 || px > v.width + 9 || py > v.height + 9) continue;
+        ctx.beginPath();
+        ctx.arc(px, py, this._marked === i ? r + 4 : r, 0, 2 * Math.PI);
+        ctx.fillStyle = color(i);
+        ctx.fill();
+        ctx.stroke();
+      }
+    },
+    _marked: -1,
+    mark(i) {
+      this._marked = i;
+      return this.redraw();
+    },
+    at(latlng) {
+      if (!this.data || !this._map) return -1;
+      const p = this._map.latLngToContainerPoint(latlng);
+      const reach = this._radius(this._map.getZoom()) + (L.Browser.mobile ? 10 : 4);
+      const a = this.toData(this._map.containerPointToLatLng(p.subtract([reach, -reach])));
+      const b = this.toData(this._map.containerPointToLatLng(p.add([reach, -reach])));
+      let best = -1, near = reach;
+      for (let i = 0; i < this.data.x.length; i++) {
+        const x = this.data.x[i], y = this.data.y[i];
+        if (x < a.x || x > b.x || y < a.y || y > b.y || (this._filter && !this._filter(i))) continue;
+        const gap = this._map.latLngToContainerPoint(this.toLatLng(x, y)).distanceTo(p);
+        if (gap < near) { near = gap; best = i; }
+      }
+      return best;
+    },
+    centre(i) {
+      return this.toLatLng(this.data.x[i], this.data.y[i]);
+    },
+  });
+
+  // Plain circles of one radius round points, shown as the outline of their union.
+  BG.Rings = BG.CanvasLayer.extend({
+    set(points, filter, radius) {
+      this._points = points;
+      this._filter = filter;
+      this._metres = radius;
+      return this.redraw();
+    },
+    load() {
+      this.data = this.data || { g: { ox: 0, oy: 0, q: 1 } };
+      return Promise.resolve(this);
+    },
+    draw(ctx) {
+      if (!this._points || !this._points.data) return;
+      const size = this._map.getSize(), pad = size.multiplyBy(this.options.margin).round();
+      const path = new Path2D();
+      const stretch = 1 / Math.cos(this._map.getCenter().lat * Math.PI / 180);
+      const r = this._metres * stretch * 256 * Math.pow(2, this._map.getZoom()) / (2 * Math.PI * 6378137);
+      for (let i = 0; i < this._points.data.x.length; i++) {
+        if (!this._filter(i)) continue;
+        const p = this._map.latLngToContainerPoint(this._points.centre(i)).add(pad);
+        path.moveTo(p.x + r, p.y);
+        path.arc(p.x, p.y, r, 0, 2 * Math.PI);
+      }
+      ctx.setLineDash([5, 3]);
+      ctx.lineWidth = 3;
+      ctx.strokeStyle = "#1a1a1a";
+      ctx.stroke(path);
+      ctx.globalCompositeOperation = "destination-out";
+      ctx.fill(path);
+      ctx.globalCompositeOperation = "source-over";
+    },
+  });
+
+  // Names that never overlap: the first in the list wins its place.
+  BG.Names = BG.CanvasLayer.extend({
+    draw(ctx, v) {
+      const taken = [];
+      ctx.textAlign = "center";
+      ctx.textBaseline = "middle";
+      ctx.lineJoin = "round";
+      this.data.names.forEach((name, i) => {
+        if (v.zoom < name.zoom) return;
+        const size = name.size || 12;
+        ctx.font = (name.bold ? "700 " : "500 ") + size + "px " + this.options.font;
+        const w = ctx.measureText(name.text).width + (name.color ? 22 : 6), h = size + (name.color ? 10 : 5);
+        const px = this.data.x[i] * v.k + v.dx, py = v.dy - this.data.y[i] * v.k;
+        for (const shift of [0, h, -h, 2 * h, -2 * h]) {
+          const box = [px - w / 2, py + shift - h / 2, px + w / 2, py + shift + h / 2];
+          const free = taken.every((t) => box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]);
+          if (!free) continue;
+          taken.push(box);
+          this._write(ctx, name, px, py + shift, w, h);
+          return;
+        }
+      });
+    },
+    _write(ctx, name, px, py, w, h) {
+      if (name.color) {
+        ctx.fillStyle = "rgba(255,255,255,.92)";
+        ctx.fillRect(px - w / 2, py - h / 2, w, h);
+        ctx.fillStyle = name.color;
+        ctx.fillRect(px - w / 2, py - h / 2, 6, h);
+        ctx.fillStyle = "#1a1a1a";
+        ctx.fillText(name.text, px + 4, py + 1);
+        return;
+      }
+      ctx.strokeStyle = "rgba(255,255,255,.9)";
+      ctx.lineWidth = 3.5;
+      ctx.strokeText(name.text, px, py);
+      ctx.fillStyle = name.ink || "#404040";
+      ctx.fillText(name.text, px, py);
+    },
+  });
+})(window.BG = window.BG || {});

@@ -1,0 +1,133 @@
+"""The overview: the numbers that matter, a picture of each map, tables, and what the data are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from bishan_gis.output.maps import numbers as fmt
+from bishan_gis.output.maps.elements import asset
+from bishan_gis.output.maps.page import finish, frame_words, template
+from bishan_gis.output.maps.pictures import pictures
+from bishan_gis.output.tokens import css_variables
+
+if TYPE_CHECKING:
+    from bishan_gis.output.maps.context import Context
+
+__all__ = ["index_page"]
+
+
+def _cell(people: int, covered: int, unknown: int) -> dict[str, Any]:
+    share = covered / people if people else 0.0
+    return {
+        "share": fmt.percent(covered, people).removesuffix(" %"),
+        "gap": fmt.people(people - covered - unknown),
+        "unknown": fmt.people(unknown) if unknown else "",
+        "shade": int(share * 5) if people else -1,
+    }
+
+
+def _services(context: Context) -> list[dict[str, Any]]:
+    """Every service at its own standard level: all zones in their order."""
+    out = []
+    for i, key in enumerate(context.services.index):
+        level = context.level(key)
+        row = context.numbers[:, i, context.cutoffs.index(level), 0, :]
+        out.append(
+            {
+                "key": key,
+                "name": context.service_name(key),
+                "group": str(context.services.at[key, "group"]),
+                "level": f"{level:g}",
+                "count": fmt.exact(int(context.services.at[key, "n"])),
+                "link": "coverage.html#"
+                + urlencode({"service": key, "cutoff": f"{level:g}", "age": context.ages[0]}),
+                "numbers": row[0].tolist(),
+                "cells": [_cell(*(int(v) for v in values)) for values in row],
+            }
+        )
+    return out
+
+
+def _headlines(context: Context, services: list[dict[str, Any]]) -> list[dict[str, str]]:
+    t = context.labels
+    share = [s["numbers"][1] / max(s["numbers"][0], 1) for s in services]
+    first = next(s for s in services if s["key"] == context.default_service)
+    best, worst = services[int(np.argmax(share))], services[int(np.argmin(share))]
+    total = int(context.numbers[0, 0, 0, 0, 0])
+
+    def line(service: dict[str, Any], title: str) -> dict[str, str]:
+        people, covered, unknown = service["numbers"]
+        return {
+            "title": title,
+            "big": fmt.percent(covered, people),
+            "text": t("idx_default", n=service["level"], service=service["name"]),
+            "sub": t("idx_gap", n=fmt.people(people - covered - unknown)),
+            "link": service["link"],
+        }
+
+    found = fmt.exact(len(context.facilities))
+    return [
+        {
+            "title": t("idx_people"),
+            "big": fmt.exact(total),
+            "text": f"{len(services)} {t('idx_services')} · {found} {t('idx_facilities')}",
+            "sub": t("fact_profile", **context.profile),
+            "link": "district.html",
+        },
+        line(first, first["name"]),
+        line(best, t("idx_best", service=best["name"])),
+        line(worst, t("idx_worst", service=worst["name"])),
+    ]
+
+
+def index_page(context: Context) -> str:
+    """Return the overview; it has no script."""
+    t, study = context.labels, context.results.study
+    zones = context.zones
+    services = _services(context)
+    drawings = pictures(context)
+    title = (study.title_en or study.title) if t.lang == "en" else study.title
+    maps = [
+        {
+            "href": f"{page}.html",
+            "title": t(f"page_{page}"),
+            "text": t(f"idx_{page}_text"),
+            "picture": drawings[page],
+        }
+        for page in ("district", "coverage", "nearest")
+    ]
+    english = t.lang == "en"
+    datasets = [
+        {
+            "title": (getattr(d, "title_en", "") if english else d.title) or d.title,
+            "kind": t(f"kind_{d.kind}"),
+            "weak": d.kind in ("assumed", "synthetic"),
+            "date": d.date or "—",
+            "source": d.source or "—",
+            "licence": d.licence or "—",
+        }
+        for d in context.results.datasets
+    ]
+    words = frame_words(context, "index")
+    html = template(
+        "index.html",
+        **words,
+        lang="en" if english else "zh-CN",
+        csp="@@content-policy@@",
+        style=css_variables() + asset("page.css") + asset("index.css") + asset("media.css"),
+        title=title or context.place,
+        headlines=_headlines(context, services),
+        maps=maps,
+        services=services,
+        directions=[z for z in zones if z["kind"] == "direction"],
+        townships=[z for z in zones if z["kind"] == "township"],
+        people=fmt.people,
+        datasets=datasets,
+        notes=[str(w) for w in context.results.warnings],
+        direction_note=study.directions.note,
+        profile=context.profile,
+    )
+    return finish(html)

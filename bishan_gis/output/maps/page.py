@@ -1,0 +1,147 @@
+"""The frame of every page: title, warning strip, footer; and the last steps that make a file of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from branca.element import Element, Figure
+from folium.template import Template
+from jinja2 import Environment, StrictUndefined
+
+from bishan_gis.output.maps.elements import OfflineMap, PackedLayer, PageStart, Raw, asset
+from bishan_gis.output.tokens import css_variables
+
+if TYPE_CHECKING:
+    from bishan_gis.output.maps.context import Context
+
+__all__ = ["PAGES", "content_policy", "finish", "frame_words", "map_page", "template"]
+
+PAGES = ("index", "district", "coverage", "nearest")
+_CSP = "@@content-policy@@"
+_TIANDITU = "https://*.tianditu.gov.cn"
+_SCRIPTS = ("frame.js", "parts.js", "model.js")
+
+
+class Page(Figure):  # type: ignore[misc]
+    """A ``branca`` figure with a language, a content policy and a body of ours."""
+
+    _template = Template(
+        "<!DOCTYPE html>\n"
+        '<html lang="{{ this.lang }}">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        "<title>{{ this.title|e }}</title>\n{{ this.header.render(**kwargs) }}\n</head>\n"
+        '<body class="map-page">\n{{ this.html.render(**kwargs) }}\n'
+        "<script>\n{{ this.script.render(**kwargs) }}\n</script>\n</body>\n</html>\n"
+    )
+
+    def __init__(self, *, title: str, lang: str) -> None:
+        super().__init__(title=title)
+        self.lang = lang
+        self.header._children.clear()
+
+
+def template(name: str, **values: Any) -> str:
+    """Fill a template of this package; every value is escaped."""
+    env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    return env.from_string(asset(name)).render(**values)
+
+
+def frame_words(context: Context, page: str) -> dict[str, Any]:
+    """Return what the templates of every page need."""
+    t = context.labels
+    links = [{"href": f"{p}.html", "text": t(f"page_{p}"), "here": p == page} for p in PAGES]
+    return {
+        "t": t,
+        "place": context.place,
+        "links": links,
+        "strip": context.warning(),
+        "data": context.data_lines(),
+        "facts": context.facts(),
+    }
+
+
+def _name_in_order(element: Element, count: list[int]) -> None:
+    """Replace the random ids of ``branca`` by a running number, so that equal pages are equal bytes."""
+    count[0] += 1
+    element._id = f"{count[0]:03d}"
+    for child in element._children.values():
+        _name_in_order(child, count)
+
+
+def content_policy(html: str, *, tiles: bool) -> str:
+    """Return the policy of a page: its own scripts by their hash, nothing from outside."""
+    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode("ascii") for s in scripts]
+    allowed = " ".join(f"'sha256-{h}'" for h in dict.fromkeys(hashes)) or "'none'"
+    images = f"data: blob: {_TIANDITU}" if tiles else "data: blob:"
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src {images}; "
+        "font-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def finish(html: str, *, tiles: bool = False) -> str:
+    """Return the page with its content policy, and ends of lines as Unix has them."""
+    html = html.replace("\r\n", "\n")
+    return html.replace(_CSP, content_policy(html, tiles=tiles), 1)
+
+
+def map_page(
+    context: Context,
+    page: str,
+    layers: Mapping[str, PackedLayer],
+    *,
+    switches: Sequence[tuple[str, bool, Sequence[str]]],
+    config: Mapping[str, Any],
+) -> str:
+    """Return the HTML of a page round a map.
+
+    Parameters
+    ----------
+    context : Context
+        What all pages share.
+    page : str
+        One of :data:`PAGES`; also the name of the page's script.
+    layers : mapping
+        Name -> layer, as the script knows them.
+    switches : sequence of (key, on, names)
+        Entries of the layer list: label ``layer_<key>``, whether on at first, and the layers it switches.
+    config : mapping
+        Settings of this page beside the common ones.
+    """
+    t = context.labels
+    title = f"{context.place} · {t(f'page_{page}')}"
+    figure = Page(title=title, lang="en" if t.lang == "en" else "zh-CN")
+    folium_map = OfflineMap(context.bounds)
+    figure.add_child(folium_map)
+    names = dict(layers)
+    entries = list(switches)
+    for tile in context.tile_layers():
+        folium_map.add_child(tile)
+    for layer in names.values():
+        layer.show = False
+        folium_map.add_child(layer)
+    words = frame_words(context, page)
+    every = {
+        "page": page,
+        "labels": dict(t),
+        "place": context.place,
+        "bounds": context.bounds,
+        "legendWidth": 252,
+        "layers": [{"key": k, "label": t(f"layer_{k}"), "on": on, "of": list(of)} for k, on, of in entries],
+    }
+    settings = every | context.config() | dict(config)
+    folium_map.add_child(PageStart(names, settings, template("stage.html", **words)))
+    style = css_variables() + asset("page.css") + asset("media.css")
+    figure.html.add_child(Raw(template("frame.html", **words)), name="frame")
+    figure.header.add_child(Raw(f"<style>{style}</style>"), name="page_css")
+    code = "\n".join(asset(n) for n in (*_SCRIPTS, f"{page}.js"))
+    figure.html.add_child(Raw(f"<script>{code}</script>"), name="page_js")
+    _name_in_order(figure, [0])
+    return finish(figure.render(), tiles=context.tiles)

@@ -1,0 +1,212 @@
+"""The three map pages: which layers they hold and what their scripts are told."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bishan_gis.output.maps.context import Context, whole
+from bishan_gis.output.maps.elements import PackedData, PackedLayer, PackedPolygons, PackedRings
+from bishan_gis.output.maps.layers import (
+    basemap_layers,
+    cell_layer,
+    circle_layer,
+    facility_layer,
+    place_layer,
+    zone_layers,
+)
+from bishan_gis.output.maps.page import map_page
+from bishan_gis.output.tokens import CONTROL_LINES, FONT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["coverage_page", "district_page", "landuse_classes", "nearest_page"]
+
+Switch = tuple[str, bool, tuple[str, ...]]
+
+
+@cache
+def landuse_classes() -> dict[str, dict[str, str]]:
+    """Return the land-use classes by code: ``name, color, level, legend, hatch``."""
+    text = (files("bishan_gis") / "data" / "landuse_classes.csv").read_text(encoding="utf-8")
+    return {row["code"]: row for row in csv.DictReader(text.splitlines())}
+
+
+def _land_class(code: str) -> dict[str, str] | None:
+    """Return the class of a code, or of the class above it that is known."""
+    known = landuse_classes()
+    return next((known[code[:n]] for n in range(len(code), 1, -1) if code[:n] in known), None)
+
+
+def _base(context: Context) -> tuple[dict[str, PackedLayer], list[Switch]]:
+    layers = basemap_layers(context) | zone_layers(context)
+    layers |= {"facilities": facility_layer(context), "places": place_layer(context)}
+    own = not context.tiles
+    return layers, [
+        ("names", True, ("names",)),
+        ("boundaries", True, ("boundaries", "outside", "zones")),
+        ("streets", own, ("streets",)),
+        ("green", own, ("green", "water")),
+    ]
+
+
+def coverage_page(context: Context) -> str:
+    """Return the page of who is covered: service, cutoff and age group to choose."""
+    results = context.results
+    layers, base = _base(context)
+    numbers = context.numbers
+    service_cut = pd.MultiIndex.from_product([context.services.index, context.cutoffs])
+    circles = results.circles
+    at = service_cut.get_indexer(
+        pd.MultiIndex.from_arrays([circles["service"], circles["cutoff_min"].astype(float)])
+    )
+    circle = np.full((len(service_cut), 2), -1, dtype=np.int64)
+    circle[at[at >= 0], 0] = circles["people"].to_numpy()[at >= 0]
+    circle[at[at >= 0], 1] = np.rint(circles["area_km2"].to_numpy(float)[at >= 0] * 100)
+    radii = [float(r) for r in results.study.reach.circles_m]
+    service_radius = pd.MultiIndex.from_product([context.services.index, radii])
+    table = results.radii
+    at = service_radius.get_indexer(
+        pd.MultiIndex.from_arrays([table["service"], table["radius_m"].astype(float)])
+    )
+    radius = np.full(len(service_radius), -1, dtype=np.int64)
+    radius[at[at >= 0]] = table["people"].to_numpy()[at >= 0]
+    layers |= {
+        "cells": cell_layer(context),
+        "circles": circle_layer(context),
+        "rings": PackedRings({}, z=35),
+        "table": PackedData(
+            {
+                "people": ("dv", numbers[..., 0]),
+                "covered": ("dv", numbers[..., 1]),
+                "unknown": ("vi", numbers[..., 2]),
+                "circle": ("vi", circle),
+                "radius": ("vi", radius),
+            }
+        ),
+    }
+    switches: list[Switch] = [
+        ("cells", True, ("cells",)),
+        ("circles", True, ("circles",)),
+        ("rings", False, ("rings",)),
+        ("facilities", True, ("facilities",)),
+        *base,
+    ]
+    first = context.default_service
+    state = {"service": first, "cutoff": str(whole(context.level(first))), "age": context.ages[0]}
+    config = {"state": state, "radii": [whole(r) for r in radii]}
+    return map_page(context, "coverage", layers, switches=switches, config=config)
+
+
+def nearest_page(context: Context) -> str:
+    """Return the page of minutes to the nearest facility."""
+    layers, base = _base(context)
+    layers |= {"cells": cell_layer(context)}
+    switches: list[Switch] = [("cells", True, ("cells",)), ("facilities", True, ("facilities",)), *base]
+    state = {"service": context.default_service, "age": context.ages[0]}
+    return map_page(context, "nearest", layers, switches=switches, config={"state": state})
+
+
+def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
+    frame = context.results.landuse
+    codes = frame["code"].astype(str).to_numpy()
+    found = [_land_class(c) for c in codes]
+    legend_name = np.array([f["legend"] if f else codes[i] for i, f in enumerate(found)], dtype=object)
+    area = frame.geometry.area.to_numpy() / 1e6
+    rows: list[dict[str, Any]] = []
+    of = np.zeros(len(frame), dtype=np.int64)
+    first = {name: min(codes[legend_name == name]) for name in dict.fromkeys(legend_name)}
+    for i, name in enumerate(sorted(first, key=first.__getitem__)):
+        mine = legend_name == name
+        known = found[int(np.flatnonzero(mine)[0])]
+        short = _common(codes[mine])
+        rows.append(
+            {
+                "code": short,
+                "name": str(name),
+                "fill": known["color"] if known else "#eeeeee",
+                "hatch": known["hatch"] if known else "x",
+                "area": round(float(area[mine].sum()), 4),
+            }
+        )
+        of[mine] = i
+    texts = [f"{c} {_text_name(n, c)}" for c, n in zip(codes, frame["name"], strict=True)]
+    words = list(dict.fromkeys(texts))
+    extra = {
+        "c": ("u8", np.minimum(of, 255)),
+        "code": ("vi", pd.Index(words).get_indexer(pd.Index(texts))),
+        "codes": ("js", words),
+    }
+    classes = [
+        {"fill": r["fill"], "hatch": r["hatch"], "stroke": "rgba(0,0,0,.18)", "width": 0.5, "code": r["code"]}
+        for r in rows
+    ]
+    layer = PackedPolygons(
+        frame.geometry.to_numpy(), context.crs, classes=classes, extra=extra, simplify_m=2, z=10, font=FONT
+    )
+    return layer, rows
+
+
+def _text_name(name: Any, code: str) -> str:
+    known = _land_class(code)
+    return name if isinstance(name, str) and name else (known["name"] if known else "")
+
+
+def _common(codes: NDArray[np.object_]) -> str:
+    """Return what codes have in common from the start: 0701 for 070101 and 070102."""
+    head = str(min(codes))
+    while head and not all(str(c).startswith(head) for c in codes):
+        head = head[:-2]
+    return head
+
+
+def _control(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
+    frame = context.results.control_lines
+    types = frame["line_type"].astype(str)
+    rows, classes = [], []
+    for name in dict.fromkeys(types):
+        _, color, dash = next(c for c in CONTROL_LINES if c[0] in name)
+        area = float(frame.geometry[types == name].area.sum()) / 1e6
+        rows.append({"name": name, "stroke": color, "area": round(area, 4)})
+        classes.append({"stroke": color, "width": 2, "dash": dash})
+    extra = {"c": ("u8", pd.Index([r["name"] for r in rows]).get_indexer(types))}
+    layer = PackedPolygons(
+        frame.geometry.to_numpy(), context.crs, classes=classes, extra=extra, simplify_m=3, z=34
+    )
+    return layer, rows
+
+
+def district_page(context: Context) -> str:
+    """Return the page of directions, townships, land use, control lines and facilities."""
+    results = context.results
+    layers, base = _base(context)
+    rows = context.zone_rows
+    dirs = rows[rows["zone_kind"] == "direction"]
+    layers["directions"] = PackedPolygons(
+        dirs.geometry.to_numpy(),
+        context.crs,
+        classes=[{"fill": context.direction_colors[str(n)] + "30"} for n in dirs["name"]],
+        extra={"c": ("u8", np.arange(len(dirs)))},
+        simplify_m=3,
+        z=7,
+    )
+    config: dict[str, Any] = {
+        "state": {"service": ""},
+        "landuse": [],
+        "controlLines": [],
+        "directionNote": results.study.directions.note,
+    }
+    switches: list[Switch] = [("facilities", True, ("facilities",)), ("directions", True, ("directions",))]
+    if results.landuse is not None and len(results.landuse):
+        layers["landuse"], config["landuse"] = _landuse(context)
+        switches.append(("landuse", False, ("landuse",)))
+    if results.control_lines is not None and len(results.control_lines):
+        layers["control"], config["controlLines"] = _control(context)
+        switches.append(("control", False, ("control",)))
+    return map_page(context, "district", layers, switches=[*switches, *base], config=config)

@@ -1,0 +1,133 @@
+"""Tables as files: Parquet, CSV and GeoPackage that are equal byte for byte when their content is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bishan_gis.errors import OutputError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["DICTIONARY", "write_csv", "write_dictionary", "write_gpkg", "write_parquet"]
+
+#: Column -> unit, Chinese, English. One row for every column that a run writes.
+DICTIONARY: dict[str, tuple[str, str, str]] = {
+    "origin_id": ("", "起点单元编号", "population cell the journey starts from"),
+    "service": ("", "服务设施类别", "service, key of facility_classes.toml"),
+    "measure": ("", "指标", "measure: nearest"),
+    "cutoff_s": ("s", "搜索上限", "longest time searched"),
+    "value": ("s", "步行时间;空 = 没有可达路径", "walking time; empty: no path"),
+    "status": (
+        "",
+        "状态: reached 到达, beyond_cutoff 超出上限, unreachable 无路可达, off_network 远离道路, unknown 数据边缘",
+        "reached, beyond_cutoff, unreachable, off_network (no street near), unknown (the data ends first)",
+    ),
+    "facility_id": ("", "设施编号", "facility"),
+    "unknown_from_s": (
+        "s",
+        "走出数据范围所需时间;晚于它的结果只是上限",
+        "time to leave the data; a later answer is an upper bound only",
+    ),
+    "zone_kind": ("", "分区类型: district, direction, township", "kind of zone"),
+    "zone_id": ("", "分区编号", "zone"),
+    "zone_name": ("", "分区名称", "name of the zone"),
+    "cutoff_min": ("min", "时间阈值", "threshold"),
+    "age_group": ("", "年龄组;all = 全部", "age group; all: everybody"),
+    "people": ("people", "人口", "people"),
+    "people_covered": ("people", "阈值内可达的人口", "people who reach the service within the threshold"),
+    "people_unknown": (
+        "people",
+        "无法判断的人口 (远离道路, 或数据在阈值内中断)",
+        "people for whom the data cannot tell (off the network, or the data ends within the threshold)",
+    ),
+    "people_total": ("people", "总人口", "all people"),
+    "radius_m": ("m", "直线半径", "straight-line radius"),
+    "cell_id": ("", "人口单元编号", "population cell"),
+    "direction": ("", "发展方向", "development direction"),
+    "x": ("m", "东坐标 (工作坐标系)", "easting in the working CRS"),
+    "y": ("m", "北坐标 (工作坐标系)", "northing in the working CRS"),
+    "kind": (
+        "",
+        "数据性质: observed 实测, derived 推导, assumed 假设, synthetic 合成",
+        "observed, derived, assumed or synthetic",
+    ),
+    "name": ("", "名称", "name"),
+    "capacity": ("places", "容量 (座, 床 ...)", "capacity (seats, beds ...)"),
+    "source": ("", "来源文件", "source file"),
+    "area_km2": ("km2", "面积", "area"),
+    "rule": ("", "入口规则: point, entrance, crossing, boundary", "how the entrance was found"),
+    "code": ("", "用地用海代码", "land-use code"),
+    "line_type": ("", "控制线类型", "type of control line"),
+    "length_m": ("m", "长度", "length"),
+    "highway": ("", "OSM 道路类型", "OSM highway value"),
+    "structure": ("", "结构: bridge, tunnel, steps", "bridge, tunnel or steps"),
+    "part": ("", "人口组", "age part"),
+    "control": ("people", "控制总数", "control total"),
+    "placed": ("people", "落到单元的人口", "people placed on cells"),
+    "difference": ("people", "差 (应为 0)", "difference, must be 0"),
+}
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a table without geometry as Parquet."""
+    table.to_parquet(path, index=False, compression="zstd")
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV (UTF-8 with BOM, so that Excel reads Chinese).
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
+    safe = table.copy()
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            safe[column] = safe[column].map(_no_formula, na_action="ignore")
+    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
+def _no_formula(value: object) -> object:
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+def write_gpkg(layers: Mapping[str, gpd.GeoDataFrame], path: Path) -> None:
+    """Write layers into one GeoPackage in EPSG:4326; the time stamp inside is fixed.
+
+    Raises
+    ------
+    OutputError
+        GDAL cannot write a layer.
+    """
+    import pyogrio
+
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        for name, frame in layers.items():
+            if len(frame) == 0:
+                continue
+            pyogrio.write_dataframe(
+                frame.to_crs(4326), path, layer=name, driver="GPKG", append=path.exists(), SPATIAL_INDEX="YES"
+            )
+    except (OSError, RuntimeError) as err:
+        raise OutputError(f"无法写入 {path.name}: {err}", f"cannot write {path.name}: {err}") from err
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+
+
+def write_dictionary(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
+    """Write which file holds which column, its unit, and what it means in both languages."""
+    rows = []
+    for file, table in tables.items():
+        for column in table.columns:
+            if column == "geometry":
+                continue
+            unit, zh, en = DICTIONARY.get(str(column), ("people", f"年龄组 {column}", f"age group {column}"))
+            rows.append((file, str(column), str(table[column].dtype), unit, zh, en))
+    frame = pd.DataFrame(rows, columns=["file", "column", "type", "unit", "meaning_zh", "meaning_en"])
+    write_csv(frame, path)

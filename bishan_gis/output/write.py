@@ -1,0 +1,98 @@
+"""Everything a run leaves: tables, layers, maps, and the record of the run, all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bishan_gis.output.files import Staging
+from bishan_gis.output.tables import write_csv, write_dictionary, write_gpkg, write_parquet
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from bishan_gis.results import Results
+
+__all__ = ["write_results"]
+
+
+def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, str]:
+    """Write the results of a run.
+
+    Parameters
+    ----------
+    results : Results
+        What the run found.
+    steps : list of dict
+        Seconds and memory per step, for ``run.json``, the only file that carries times.
+
+    Returns
+    -------
+    dict
+        Folder and name of each file -> SHA-256.
+
+    Raises
+    ------
+    OutputError
+        A folder or file cannot be written; the last results still stand.
+    """
+    study = results.study
+    with Staging({"tables": study.processed, "maps": study.maps}) as out:
+        tables = {
+            "access.parquet": results.access,
+            "coverage.parquet": results.coverage,
+            "coverage.csv": results.coverage,
+            "radii.csv": results.radii,
+            "population_check.csv": results.population_check,
+            "access_points.csv": results.access_points,
+            "merged_facilities.csv": results.merged,
+            "walk_rules.csv": results.network.rules,
+        }
+        for name, table in tables.items():
+            write = write_parquet if name.endswith(".parquet") else write_csv
+            write(table, out.path("tables", name))
+        layers = _layers(results)
+        if study.outputs.gpkg:
+            write_gpkg(layers, out.path("tables", "layers.gpkg"))
+        write_dictionary(
+            {**tables, **{f"layers.gpkg/{k}": v for k, v in layers.items()}}, out.path("tables", "dictionary.csv")
+        )
+        if study.outputs.maps:
+            from bishan_gis.output.maps import render_maps
+
+            for name, html in render_maps(results).items():
+                out.path("maps", name).write_text(html, encoding="utf-8", newline="\n")
+        hashes = out.hashes()
+        record = {**results.record, "outputs": hashes, "steps": steps}
+        text = json.dumps(record, ensure_ascii=False, indent=2, sort_keys=False)
+        out.path("tables", "run.json").write_text(text + "\n", encoding="utf-8")
+        out.commit()
+    return hashes
+
+
+def _layers(results: Results) -> dict[str, gpd.GeoDataFrame]:
+    layers: dict[str, gpd.GeoDataFrame | None] = {
+        "zones": results.zones,
+        "cells": results.cells.merge(_minutes(results.access), left_on="cell_id", right_index=True),
+        "facilities": results.facilities,
+        "circles": results.circles,
+        "facility_circles": results.facility_circles,
+        "streets": results.network.edges,
+        "landuse": results.landuse,
+        "control_lines": results.control_lines,
+    }
+    return {name: _plain(frame) for name, frame in layers.items() if frame is not None}
+
+
+def _minutes(access: pd.DataFrame) -> pd.DataFrame:
+    """Return seconds to the nearest facility, one column per service."""
+    wide = access.pivot_table(index="origin_id", columns="service", values="value", aggfunc="first", dropna=False)
+    return wide.add_prefix("s_").add_suffix("_s")
+
+
+def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Keep what a GeoPackage can hold."""
+    keep = [c for c in frame.columns if c == "geometry" or not frame[c].map(type).isin([dict, list, set]).any()]
+    return frame[keep].reset_index(drop=True)

@@ -1,0 +1,323 @@
+"""The whole run on one screen: read, build, compute, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bishan_gis import __version__
+from bishan_gis.results import Results
+from bishan_gis.schema import weakest_kind
+from bishan_gis.study import Study, load_study
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from bishan_gis.access.nearest import NearestResult
+    from bishan_gis.network.graph import Network
+    from bishan_gis.sources.inputs import StudyData
+
+__all__ = ["run"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class _Clock:
+    """Seconds and memory per step, for ``run.json``."""
+
+    progress: Progress | None
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[int, int], None] | None]:
+        import resource
+
+        begun = time.perf_counter()
+        report = self.progress
+        if report:
+            report(name, 0, 1)
+        yield (lambda done, total: report(name, done, total)) if report else None
+        if report:
+            report(name, 1, 1)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.steps.append(
+            {"step": name, "seconds": round(time.perf_counter() - begun, 3), "peak_memory_mb": round(peak, 1)}
+        )
+
+
+def run(study: Study | str | Path, *, write: bool = True, progress: Progress | None = None) -> Results:
+    """Run a study from its files to its maps and tables.
+
+    Parameters
+    ----------
+    study : Study or path
+        A study, ``study.toml`` or its folder.
+    write : bool
+        Also write tables and maps, as the command does.
+    progress : callable, optional
+        Called with the name of the step, what is done, and what there is in all.
+
+    Returns
+    -------
+    Results
+        Every table of the run.
+
+    Raises
+    ------
+    BishanGisError
+        Anything that is wrong with the input, the data or the place to write to; nothing is half written.
+    """
+    study = study if isinstance(study, Study) else load_study(study)
+    clock = _Clock(progress)
+    results = _compute(study, clock)
+    if write:
+        from bishan_gis.output.write import write_results
+
+        with clock.step("写出 write"):
+            hashes = write_results(results, clock.steps)
+        results.record["outputs"] = hashes
+    results.record["steps"] = clock.steps
+    return results
+
+
+def _compute(study: Study, clock: _Clock) -> Results:
+    """Read, build, compute: the steps of a run in their order."""
+    from bishan_gis.access.nearest import nearest_cost
+    from bishan_gis.access.service_area import facility_circles, union_areas
+    from bishan_gis.access.time_grid import build_time_grid
+    from bishan_gis.network.build import build_network
+    from bishan_gis.network.costs import edge_costs, load_profile
+    from bishan_gis.network.elevation import with_elevation
+    from bishan_gis.places.entrances import find_access_points, find_entrances
+    from bishan_gis.places.population import build_cells, build_controls
+    from bishan_gis.places.weights import residential_weights
+    from bishan_gis.places.zones import assign_zone, build_zones
+    from bishan_gis.planning.coverage import coverage, radius_coverage
+    from bishan_gis.sources.inputs import load_inputs
+
+    profile = load_profile(study.walk.profile)
+    with clock.step("读取输入 read") as report:
+        data = load_inputs(study, progress=report)
+    with clock.step("分区 zones"):
+        zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
+        townships = zones[zones["zone_kind"] == "township"]
+    with clock.step("步行网络 network"):
+        extent = data.extent.union_all()
+        network = build_network(data.osm, crs=data.crs, extent=extent, kind=data.kinds["inputs.osm"])
+        if study.inputs.elevation:
+            network = with_elevation(network, _heights(data.files["inputs.elevation"], network))
+    with clock.step("设施 facilities"):
+        facilities, merged, services = _facilities(study, data)
+        points = find_access_points(facilities, network, entrances=find_entrances(data.osm))
+        points = points.merge(facilities[["facility_id", "service"]], on="facility_id")
+    with clock.step("人口 population"):
+        controls = build_controls(data.population, data.townships, crs=data.crs)
+        weights, placed_by = (data.population.weights, "population")
+        if weights is None:
+            weights, placed_by = residential_weights(
+                data.osm.areas, data.landuse, crs=data.crs, townships=data.townships, controls=controls
+            )
+        rests_on = [data.kinds["inputs.population"], data.kinds["inputs.townships"]]
+        cells, check = build_cells(
+            controls,
+            data.townships,
+            weights,
+            cells=study.cells,
+            crs=data.crs,
+            parts=data.population.parts,
+            kind=weakest_kind([*rests_on, "derived", data.kinds["inputs.osm"]]),
+        )
+        cells = cells.merge(townships[["zone_id", "direction"]], on="zone_id", validate="m:1")
+        cells["district"] = zones.loc[zones["zone_kind"] == "district", "zone_id"].iloc[0]
+    with clock.step("步行时间 walking times") as report:
+        costs = edge_costs(network, profile)
+        near = nearest_cost(
+            network,
+            costs,
+            cells.rename(columns={"cell_id": "origin_id"}),
+            points,
+            search_s=study.reach.search_min * 60,
+            max_snap_m=study.walk.max_snap_m,
+            progress=report,
+        )
+    cutoffs = [c * 60 for c in study.reach.cutoffs_min]
+    with clock.step("生活圈 life circles") as report:
+        grid = build_time_grid(network, step_m=study.reach.grid_m, off_network_m=study.reach.off_network_m)
+        rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
+        circles = union_areas(
+            network, costs, grid, near.node_cost_ms, near.target_snaps, rows, near.services,
+            cutoffs_s=cutoffs, progress=report,
+        )
+    with clock.step("单个设施 each facility") as report:
+        each = facility_circles(
+            network, costs, grid, near.targets, near.target_snaps, near.origin_snaps,
+            cells["people"].to_numpy(np.int64), cutoffs_s=cutoffs, progress=report,
+        )
+    with clock.step("覆盖 coverage"):
+        parts = list(data.population.parts)
+        groups = {"all": ["people"], **{p: [p] for p in parts}, **study.inputs.population.groups}
+        table = coverage(
+            near.table,
+            cells,
+            zones,
+            cutoffs_min=study.reach.cutoffs_min,
+            age_groups=groups,
+            member={"district": "district", "direction": "direction", "township": "zone_id"},
+        )
+        everybody = table[(table["zone_kind"] == "district") & (table["age_group"] == "all")]
+        inside = everybody[["service", "cutoff_min", "people_covered"]].rename(columns={"people_covered": "people"})
+        circles = circles.merge(inside, on=["service", "cutoff_min"], how="left")
+        middle = facilities.geometry.representative_point()
+        places = facilities.assign(x=middle.x, y=middle.y)
+        radii = radius_coverage(cells, places, radii_m=study.reach.circles_m)
+        places = places.set_geometry(middle)
+        for kind, column in (("township", "zone_id"), ("direction", "direction")):
+            places[column] = assign_zone(places, zones, kind)
+    services = services.loc[[s for s in services.index if s in set(near.services)]].copy()
+    services["n"] = facilities["service"].value_counts().reindex(services.index).fillna(0).astype(int)
+    return Results(
+        study=study,
+        zones=zones,
+        cells=cells,
+        facilities=places,
+        services=services,
+        network=network,
+        access=near.table,
+        coverage=table,
+        circles=circles,
+        facility_circles=each,
+        radii=radii,
+        access_points=points,
+        population_check=check,
+        merged=merged,
+        landuse=data.landuse,
+        control_lines=data.control_lines,
+        water=_areas(data, {"natural": ["water"], "waterway": ["riverbank"]}),
+        green=_areas(data, {"leisure": ["park", "garden"], "landuse": ["forest", "grass"], "natural": ["wood"]}),
+        datasets=data.datasets,
+        kind=weakest_kind([*data.kinds.values(), *places["kind"], study.directions.kind]),
+        profile={
+            "name": profile.name,
+            "name_zh": profile.zh,
+            "name_en": profile.en,
+            "speed_kmh": profile.speed_kmh,
+            "source": profile.source,
+        },
+        warnings=_warnings(data, zones, network, near, placed_by),
+        record=_record(study, data, network),
+    )
+
+
+def _heights(path: Path, network: Network) -> NDArray[np.float64]:
+    from bishan_gis.crs import to_lonlat
+    from bishan_gis.sources.elevation import sample_elevation
+
+    lon, lat = to_lonlat(network.node_x, network.node_y, network.crs)
+    return sample_elevation(path, lon, lat)
+
+
+def _facilities(study: Study, data: StudyData) -> tuple[gpd.GeoDataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the facilities that lie in reach of the district, what was merged, and their classes."""
+    from bishan_gis.errors import NoDataError
+    from bishan_gis.places.classes import load_classes
+    from bishan_gis.places.facilities import find_facilities, merge_duplicates
+    from bishan_gis.sources.tables import load_services
+
+    own = study.raw(study.services.classes) if study.services.classes else None
+    classes = load_classes(own, include=study.services.include)
+    osm = data.files["inputs.osm"].name
+    found = [find_facilities(data.osm, classes, name=osm, kind=data.kinds["inputs.osm"])]
+    for i, (spec, frame) in enumerate(data.facilities):
+        services = load_services(study.raw(spec.services_csv)) if spec.services_csv else None
+        setting = f"inputs.facilities[{i}]"
+        name = data.files[setting].name
+        found.append(find_facilities(frame, classes, name=name, kind=data.kinds[setting], services=services))
+    for one in found:
+        for what, count in one.attrs.get("left_out", {}).items():
+            data.notes.append((f"设施: {what} {count}", f"facilities: {what} {count}"))
+    table = pd.concat(found, ignore_index=True)
+    if len(table) == 0:
+        raise NoDataError(
+            f"{osm}: 没有找到任何设施;请检查标签, services.include 或增加 inputs.facilities",
+            f"{osm}: no facility found; check the tags, services.include, or add inputs.facilities",
+        )
+    kept, merged = merge_duplicates(table, crs=data.crs)
+    kept = kept.to_crs(data.crs).sort_values("facility_id", ignore_index=True)
+    present = set(kept["service"])
+    columns = ["key", "zh", "en", "group", "group_zh", "group_en", "level", "radius_m", "standard", "clause", "tag", "icon"]
+    rows = [[getattr(c, name) for name in columns] for key, c in classes.items() if key in present]
+    return kept, merged, pd.DataFrame(rows, columns=columns).set_index("key")
+
+
+def _areas(data: StudyData, wanted: dict[str, list[str]]) -> gpd.GeoDataFrame | None:
+    """Return OSM areas with one of the tags, for the basemap."""
+    areas = data.osm.areas
+    if len(areas) == 0:
+        return None
+    keep = [any(tags.get(k) in values for k, values in wanted.items()) for tags in areas["tags"]]
+    if not any(keep):
+        return None
+    return areas.loc[keep, ["osm_id", "geometry"]].to_crs(data.crs).reset_index(drop=True)
+
+
+def _warnings(
+    data: StudyData, zones: gpd.GeoDataFrame, network: Network, near: NearestResult, placed_by: str
+) -> list[tuple[str, str]]:
+    """Return what a reader should know about this run, in both languages."""
+    out = [*data.notes, *zones.attrs.get("warnings", [])]
+    for what, count in {**data.osm.left_out, **network.left_out}.items():
+        if count:
+            out.append((f"OSM: {what} {count:,}", f"OSM: {what} {count:,}"))
+    parts = int(network.component.max()) + 1
+    if parts > 1:
+        share = network.summary()["main_component_share"]
+        out.append(
+            (
+                f"步行网络分为 {parts} 个不连通部分, 最大部分占长度 {share:.1%}",
+                f"the walking network has {parts} disconnected parts; the largest holds {share:.1%} of its length",
+            )
+        )
+    off = near.table.drop_duplicates("origin_id")
+    count = int((off["status"] == "off_network").sum())
+    if count:
+        out.append(
+            (f"{count} 个人口单元远离道路 (off_network)", f"{count} population cells are off the network"),
+        )
+    lost = int((near.target_snaps.edge < 0).sum())
+    if lost:
+        out.append((f"{lost} 个设施入口远离道路", f"{lost} facility access points are off the network"))
+    out.append((f"人口按 {placed_by} 分配到单元", f"people are placed on cells by {placed_by}"))
+    return out
+
+
+def _record(study: Study, data: StudyData, network: Network) -> dict[str, Any]:
+    """Return what ``run.json`` says before times and outputs are known."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from bishan_gis.sources.datasets import file_sha256
+
+    versions = {"bishan_gis": __version__}
+    for name in ("geopandas", "shapely", "osmium", "numpy", "numba", "folium", "pyproj", "rasterio"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = ""
+    inputs = {"study.toml": study.file, **data.files}
+    return {
+        "study": study.model_dump(mode="json"),
+        "versions": versions,
+        "inputs": {
+            setting: {"file": path.name, "kind": data.kinds.get(setting, ""), "sha256": file_sha256(path)}
+            for setting, path in inputs.items()
+        },
+        "network": network.summary(),
+    }

@@ -1,0 +1,1 @@
+"""What the plan talks about: zones, facilities, people, land use."""

@@ -1,0 +1,310 @@
+"""Facilities: found by tags, names or a service column, and counted once each."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from bishan_gis.crs import WGS84, check_metric
+from bishan_gis.errors import SchemaError
+from bishan_gis.places.classes import FacilityClass, Matcher, load_classes
+from bishan_gis.schema import FACILITIES, KINDS, check_columns, nearest_name
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+    from pyproj import CRS
+
+    from bishan_gis.sources.osm import OsmData
+
+__all__ = ["FacilityClass", "clean_name", "find_facilities", "load_classes", "merge_duplicates"]
+
+_NAME_MAX = 200
+_CAPACITY_KEYS = ("capacity", "beds", "capacity:beds", "seats", "capacity:persons")
+_INSIDE_M = 15.0
+_SAME_NAME_M = 60.0
+_UNNAMED_M = 15.0
+#: Services that stand in pairs on both sides of a road under one name.
+_PAIRED = frozenset({"bus_stop"})
+
+
+def clean_name(text: object) -> str:
+    """Return a name on one line: no control characters, single spaces, at most 200 characters.
+
+    Nothing is escaped here: what a name means to HTML or to a spreadsheet is the business of the output.
+    """
+    if text is None or text is pd.NA or (isinstance(text, float) and np.isnan(text)):
+        return ""
+    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in str(text))
+    kept = "".join(c for c in kept if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"})
+    return " ".join(kept.split())[:_NAME_MAX].rstrip()
+
+
+def find_facilities(
+    source: OsmData | gpd.GeoDataFrame,
+    classes: Mapping[str, FacilityClass],
+    *,
+    name: str,
+    kind: str = "observed",
+    services: pd.DataFrame | None = None,
+) -> gpd.GeoDataFrame:
+    """Find the facilities in an OSM extract or in a layer.
+
+    Parameters
+    ----------
+    source : OsmData or geopandas.GeoDataFrame
+        Tagged points and areas; or a layer in EPSG:4326. Of a layer, ``class`` is matched as ``fclass``,
+        ``service`` (a key of `classes`) wins over everything, ``facility_id`` names the object (else its row,
+        counted from 1), and every other column is taken for an OSM tag of that name.
+    classes : mapping
+        From `load_classes`.
+    name : str
+        The file, for the column ``source``; without its ending it begins the ids of a layer.
+    kind : str
+        What the objects rest on where they do not say so themselves in ``data_kind``.
+    services : pandas.DataFrame, optional
+        ``facility_id, service`` (see :func:`bishan_gis.sources.tables.load_services`): wins over tags and
+        columns; an empty service takes the object out.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        ``facility_id`` ("node/123", "way/12", "<layer>/<id>"; with ":<service>" behind it where one object
+        gives several), ``service, name, capacity, source, kind, geometry`` in EPSG:4326, by id.
+        ``attrs["left_out"]`` counts objects that might be a service and that nothing decided.
+
+    Raises
+    ------
+    SchemaError
+        A service is no class, or ids repeat; all are named at once.
+    """
+    import geopandas as gpd
+
+    matcher = Matcher(classes)
+    declared = _declared(services)
+    rows: list[dict[str, Any]] = []
+    unclear: list[str] = []
+    unknown: dict[str, int] = {}
+    known_rows: set[str] = set()
+    is_layer = isinstance(source, gpd.GeoDataFrame)
+    objects = _layer_objects(source, name) if is_layer else _osm_objects(source)
+    for object_id, raw_id, tags, geometry in objects:
+        title = clean_name(tags.get("name") or tags.get("name:zh"))
+        if raw_id in declared:
+            known_rows.add(raw_id)
+            found, doubtful = [s for s in declared[raw_id] if s], False
+        elif is_layer and tags.get("service"):
+            found, doubtful = [v.strip() for v in tags["service"].split(";") if v.strip()], False
+        else:
+            found, doubtful = matcher.find(tags, title)
+        if doubtful:
+            unclear.append(object_id)
+        for service in found:
+            if service not in classes:
+                unknown[service] = unknown.get(service, 0) + 1
+                continue
+            rows.append(
+                {
+                    "facility_id": object_id if len(found) == 1 else f"{object_id}:{service}",
+                    "service": service,
+                    "name": title,
+                    "capacity": _capacity(tags),
+                    "source": name,
+                    "kind": tags["data_kind"] if tags.get("data_kind") in KINDS else kind,
+                    "geometry": geometry,
+                }
+            )
+    _check_services(unknown, set(declared) - known_rows, classes, name)
+    frame = gpd.GeoDataFrame(rows, columns=list(FACILITIES), geometry="geometry", crs=WGS84)
+    frame["capacity"] = frame["capacity"].astype(float)
+    frame = frame.sort_values("facility_id", ignore_index=True)
+    twice = frame["facility_id"][frame["facility_id"].duplicated()]
+    if len(twice):
+        shown = ", ".join(twice.head(5))
+        raise SchemaError(
+            f"{name}: {len(twice)} 个设施编号重复 ({shown});请检查 columns.facility_id",
+            f"{name}: {len(twice)} facility ids repeat ({shown}); check columns.facility_id",
+        )
+    frame.attrs["left_out"] = {"unclear_service": len(unclear)} if unclear else {}
+    frame.attrs["unclear"] = sorted(unclear)
+    return frame
+
+
+def _declared(services: pd.DataFrame | None) -> dict[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    if services is not None:
+        check_columns(services, ["facility_id", "service"], where="services")
+        for one, service in zip(
+            services["facility_id"].astype(str), services["service"].astype(str), strict=True
+        ):
+            out.setdefault(one, []).append(service.strip())
+    return out
+
+
+def _check_services(
+    unknown: Mapping[str, int], absent: set[str], classes: Mapping[str, FacilityClass], name: str
+) -> None:
+    zh, en = [], []
+    for service, count in sorted(unknown.items()):
+        near = nearest_name(service, classes)
+        zh.append(f"未知的服务 {service} ({count} 处)" + (f",是否指 {near}?" if near else ""))
+        en.append(f"unknown service {service} ({count} times)" + (f", did you mean {near}?" if near else ""))
+    if absent:
+        shown = ", ".join(sorted(absent)[:5])
+        zh.append(f"services_csv 中 {len(absent)} 个编号不在图层中 ({shown})")
+        en.append(f"{len(absent)} ids of services_csv are not in the layer ({shown})")
+    if zh:
+        raise SchemaError(f"{name}: " + ";".join(zh), f"{name}: " + "; ".join(en))
+
+
+def _osm_objects(source: OsmData) -> Iterator[tuple[str, str, Mapping[str, str], Any]]:
+    shape: NDArray[np.object_] = np.asarray(
+        shapely.points(np.column_stack([source.point_lon, source.point_lat])), dtype=object
+    )
+    for i, number in enumerate(np.asarray(source.point_id).tolist()):
+        yield f"node/{number}", f"node/{number}", source.point_tags[i], shape[i]
+    areas = source.areas
+    yield from zip(areas["osm_id"], areas["osm_id"], areas["tags"], areas.geometry.to_numpy(), strict=True)
+
+
+def _layer_objects(layer: gpd.GeoDataFrame, name: str) -> Iterator[tuple[str, str, Mapping[str, str], Any]]:
+    prefix = name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0]
+    shape = layer.geometry.to_crs(WGS84).to_numpy()
+    columns = [c for c in layer.columns if c != layer.geometry.name]
+    values = {("fclass" if c == "class" else str(c)): layer[c].tolist() for c in columns}
+    numbers = layer["facility_id"].tolist() if "facility_id" in layer.columns else range(1, len(layer) + 1)
+    for i, number in enumerate(numbers):
+        tags = {k: str(v[i]) for k, v in values.items() if v[i] is not None and v[i] == v[i] and v[i] != ""}
+        own = str(number)[:-2] if isinstance(number, float) and number.is_integer() else str(number)
+        yield f"{prefix}/{own}", own, tags, shape[i]
+
+
+def _capacity(tags: Mapping[str, str]) -> float:
+    for key in _CAPACITY_KEYS:
+        try:
+            value = float(tags[key])
+        except (KeyError, ValueError):
+            continue
+        if np.isfinite(value) and value > 0:
+            return value
+    return float("nan")
+
+
+def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """Count every facility once: the same thing is often a point and an area, or in two files.
+
+    Parameters
+    ----------
+    facilities : geopandas.GeoDataFrame
+        From `find_facilities`, several concatenated.
+    crs : pyproj.CRS
+        Working CRS [m].
+
+    Returns
+    -------
+    facilities : geopandas.GeoDataFrame
+        What is left, in the CRS it came in. Of several, what is observed stays before what is assumed or
+        synthetic, then an area before a point, then the smallest id; name and capacity come from the first
+        that has them, and areas of one facility become one geometry.
+    merged : pandas.DataFrame
+        ``facility_id`` (kept), ``merged_id`` (gone), ``service, rule, distance_m`` of the pair that decided
+        for the one that is gone.
+
+    Notes
+    -----
+    Two of one service are the same when a point lies inside an area (``inside``), or within 15 m of it and
+    their names do not differ (``near``); when they share a name within 60 m (``same_name``; 15 m for bus
+    stops, which stand in pairs); when one has no name and they lie within 15 m (``unnamed``).
+    """
+    import geopandas as gpd
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    check_columns(facilities, FACILITIES, where="facilities")
+    frame = facilities.sort_values("facility_id", ignore_index=True)
+    n = len(frame)
+    projected = frame.geometry.to_crs(crs)
+    check_metric(projected, where="facilities")
+    shape = projected.to_numpy()
+    pairs = _pairs(frame, shape)
+    empty = pd.DataFrame(columns=["facility_id", "merged_id", "service", "rule", "distance_m"])
+    if pairs.empty:
+        return frame, empty
+    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
+    graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(n, n))
+    label = connected_components(graph, directed=False)[1]
+    rank = np.lexsort(
+        (
+            np.arange(n),
+            shapely.get_dimensions(shape) != 2,
+            frame["kind"].map(KINDS.index).to_numpy(),
+        )
+    )
+    first = pd.Series(rank).groupby(label[rank], sort=False).first()
+    keeper = first.reindex(label).to_numpy()
+    geometry = frame.geometry.to_numpy().copy()
+    names, capacity = frame["name"].to_list(), frame["capacity"].to_numpy(dtype=float).copy()
+    members = pd.Series(rank).groupby(keeper[rank], sort=True).apply(list)
+    for one, group in members[members.map(len) > 1].items():
+        keep = int(str(one))
+        names[keep] = next((names[i] for i in group if names[i]), "")
+        capacity[keep] = next((capacity[i] for i in group if capacity[i] == capacity[i]), np.nan)
+        polygons = [geometry[i] for i in group if shapely.get_dimensions(geometry[i]) == 2]
+        if shapely.get_dimensions(geometry[keep]) == 2 and len(polygons) > 1:
+            geometry[keep] = shapely.union_all(polygons)
+    out = gpd.GeoDataFrame(frame.assign(name=names, capacity=capacity), geometry=geometry, crs=frame.crs)
+    merged = _merged_table(frame, pairs, keeper)
+    return out.loc[keeper == np.arange(n)].reset_index(drop=True), merged
+
+
+def _pairs(frame: gpd.GeoDataFrame, shape: NDArray[np.object_]) -> pd.DataFrame:
+    """Return pairs (a, b) of rows that are the same facility, and why."""
+    tree = shapely.STRtree(shape)
+    a, b = tree.query(shape, predicate="dwithin", distance=_SAME_NAME_M)
+    service, name = frame["service"].to_numpy(dtype=object), frame["name"].to_numpy(dtype=object)
+    keep = (a < b) & (service[a] == service[b])
+    a, b = a[keep], b[keep]
+    distance = shapely.distance(shape[a], shape[b])
+    area = shapely.get_dimensions(shape) == 2
+    mixed = area[a] != area[b]
+    key = np.array(["".join(str(t).casefold().split()) for t in name], dtype=object)
+    has = key != ""
+    same = has[a] & (key[a] == key[b])
+    differ = has[a] & has[b] & ~same
+    reach = np.where(np.isin(service[a], list(_PAIRED)), _UNNAMED_M, _SAME_NAME_M)
+    rule = np.select(
+        [
+            mixed & (distance == 0),
+            mixed & (distance <= _INSIDE_M) & ~differ,
+            same & (distance <= reach),
+            (~has[a] | ~has[b]) & (distance <= _UNNAMED_M),
+        ],
+        ["inside", "near", "same_name", "unnamed"],
+        default="",
+    )
+    table = pd.DataFrame({"a": a, "b": b, "rule": rule, "distance_m": np.round(distance, 2)})
+    return table.loc[table["rule"] != ""].reset_index(drop=True)
+
+
+def _merged_table(frame: gpd.GeoDataFrame, pairs: pd.DataFrame, keeper: NDArray[np.int64]) -> pd.DataFrame:
+    both = pd.concat([pairs, pairs.rename(columns={"a": "b", "b": "a"})], ignore_index=True)
+    both = both.loc[keeper[both["a"]] != both["a"]]
+    both["direct"] = both["b"].to_numpy() != keeper[both["a"]]
+    best = both.sort_values(["a", "direct", "distance_m", "b"]).drop_duplicates("a")
+    ids = frame["facility_id"].to_numpy(dtype=object)
+    gone = best["a"].to_numpy()
+    out = pd.DataFrame(
+        {
+            "facility_id": ids[keeper[gone]],
+            "merged_id": ids[gone],
+            "service": frame["service"].to_numpy(dtype=object)[gone],
+            "rule": best["rule"].to_numpy(),
+            "distance_m": best["distance_m"].to_numpy(),
+        }
+    )
+    return out.sort_values(["service", "facility_id", "merged_id"], ignore_index=True)

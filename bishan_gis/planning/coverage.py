@@ -1,0 +1,151 @@
+"""Who is within reach of a service, who is not, and for whom the data cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bishan_gis.errors import ControlTotalError
+from bishan_gis.schema import COVERAGE, check_columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["coverage", "radius_coverage"]
+
+
+def coverage(
+    access: pd.DataFrame,
+    cells: pd.DataFrame,
+    zones: pd.DataFrame,
+    *,
+    cutoffs_min: Sequence[float],
+    age_groups: Mapping[str, Sequence[str]],
+    member: Mapping[str, str],
+) -> pd.DataFrame:
+    """Count people covered, not covered and unknown, by zone, service, cutoff and age group.
+
+    Parameters
+    ----------
+    access : pandas.DataFrame
+        ``origin_id, service, value`` [s]``, status, unknown_from_s`` [s]; every service has a row for every
+        cell.
+    cells : pandas.DataFrame
+        ``cell_id``, the columns of people, and a column with the zone of each kind.
+    zones : pandas.DataFrame
+        ``zone_id, zone_kind, name``.
+    cutoffs_min : sequence of float
+        Thresholds [min].
+    age_groups : mapping
+        Age group -> columns of `cells` that make it up.
+    member : mapping
+        Kind of zone -> column of `cells` that holds the zone id.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``zone_kind, zone_id, zone_name, service, cutoff_min, age_group, people, people_covered,
+        people_unknown``, all people as integers. For one service, cutoff and age group the rows of each kind of zone add up to
+        the same sums.
+
+    Raises
+    ------
+    ControlTotalError
+        A cell lies in no zone of some kind, so the sums would differ.
+
+    Notes
+    -----
+    Covered is what reaches the service within the cutoff, inclusive. Unknown is what is not covered and
+    either lies off the network or could walk out of the data within the cutoff. The rest is certainly not covered.
+    """
+    check_columns(access, ["origin_id", "service", "value", "status", "unknown_from_s"], where="access")
+    groups = list(age_groups)
+    people = np.column_stack([cells[list(age_groups[g])].sum(axis=1).to_numpy(np.int64) for g in groups])
+    wide, services = _by_service(access, cells["cell_id"].to_numpy())
+    frames = []
+    for kind, column in member.items():
+        rows = zones[zones["zone_kind"] == kind].reset_index(drop=True)
+        place = pd.Index(rows["zone_id"]).get_indexer(cells[column])
+        if (place < 0).any():
+            lost = int(people[place < 0, 0].sum())
+            raise ControlTotalError(
+                f"coverage: {int((place < 0).sum())} 个单元 ({lost} 人) 不属于任何 {kind};请检查分区",
+                f"coverage: {int((place < 0).sum())} cells ({lost} people) lie in no {kind}; check the zones",
+            )
+        total = _sum_by(place, people, len(rows))
+        for cutoff in cutoffs_min:
+            for i, service in enumerate(services):
+                covered = wide["value"][i] <= cutoff * 60
+                unknown = ~covered & ((wide["leave"] <= cutoff * 60) | wide["off"])
+                cov = _sum_by(place, people * covered[:, None], len(rows))
+                unk = _sum_by(place, people * unknown[:, None], len(rows))
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "zone_kind": kind,
+                            "zone_id": np.repeat(rows["zone_id"].to_numpy(), len(groups)),
+                            "zone_name": np.repeat(rows["name"].to_numpy(), len(groups)),
+                            "service": service,
+                            "cutoff_min": float(cutoff),
+                            "age_group": np.tile(np.asarray(groups, dtype=object), len(rows)),
+                            "people": total.ravel(),
+                            "people_covered": cov.ravel(),
+                            "people_unknown": unk.ravel(),
+                        }
+                    )
+                )
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COVERAGE))
+
+
+def _by_service(access: pd.DataFrame, cell_ids: NDArray[np.object_]) -> tuple[dict[str, NDArray], list[str]]:
+    services = sorted(access["service"].unique())
+    index = pd.Index(cell_ids)
+    value = np.full((len(services), len(index)), np.nan)
+    leave = np.full(len(index), np.nan)
+    off = np.zeros(len(index), dtype=bool)
+    for i, service in enumerate(services):
+        rows = access[access["service"] == service]
+        at = index.get_indexer(rows["origin_id"])
+        value[i, at] = rows["value"].to_numpy()
+        leave[at] = rows["unknown_from_s"].to_numpy()
+        off[at] = (rows["status"] == "off_network").to_numpy()
+    return {"value": value, "leave": leave, "off": off}, services
+
+
+def _sum_by(place: NDArray[np.int64], values: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    out = np.zeros((n, values.shape[1]), dtype=np.int64)
+    np.add.at(out, place, values)
+    return out
+
+
+def radius_coverage(
+    cells: pd.DataFrame, facilities: pd.DataFrame, *, radii_m: Sequence[float]
+) -> pd.DataFrame:
+    """Count people within a straight-line radius of any facility: the plain circle of a standard.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        ``people, x, y`` [m].
+    facilities : pandas.DataFrame
+        ``service, x, y`` [m].
+    radii_m : sequence of float
+        Radii, inclusive [m].
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``service, radius_m, people, people_total``.
+    """
+    from scipy.spatial import cKDTree
+
+    people = cells["people"].to_numpy(np.int64)
+    points = cells[["x", "y"]].to_numpy(float)
+    rows = []
+    for service, group in facilities.groupby("service", sort=True):
+        distance, _ = cKDTree(group[["x", "y"]].to_numpy(float)).query(points)
+        rows += [(service, float(r), int(people[distance <= r].sum()), int(people.sum())) for r in radii_m]
+    return pd.DataFrame(rows, columns=["service", "radius_m", "people", "people_total"])

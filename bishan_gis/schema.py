@@ -1,0 +1,115 @@
+"""The tables that travel between the rooms of the house, and their checks.
+
+Tables are long inside and pivoted only on export. Each row says what it rests on (``kind``) and each
+answer says how certain it is (``status``); neither is ever folded into 0 or NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+import pandas as pd
+
+from bishan_gis.errors import MissingColumnError, SchemaError
+
+__all__ = [
+    "ACCESS",
+    "COVERAGE",
+    "FACILITIES",
+    "KINDS",
+    "STATUS",
+    "ZONES",
+    "check_columns",
+    "check_unique",
+    "nearest_name",
+    "weakest_kind",
+]
+
+#: What a row rests on, strongest first.
+KINDS = ("observed", "derived", "assumed", "synthetic")
+
+#: What is known about one origin and one service.
+STATUS = ("reached", "beyond_cutoff", "unreachable", "off_network", "unknown")
+
+ZONES = ("zone_id", "zone_kind", "name", "kind", "geometry")
+FACILITIES = ("facility_id", "service", "name", "capacity", "source", "kind", "geometry")
+ACCESS = ("origin_id", "service", "measure", "cutoff_s", "value", "status")
+COVERAGE = (
+    "zone_kind",
+    "zone_id",
+    "zone_name",
+    "service",
+    "cutoff_min",
+    "age_group",
+    "people",
+    "people_covered",
+    "people_unknown",
+)
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name closest in spelling, or None."""
+    found = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def check_columns(table: pd.DataFrame, required: Sequence[str], *, where: str) -> None:
+    """Raise when a table lacks columns; all that are missing are named at once.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table to check.
+    required : sequence of str
+        Columns it must have.
+    where : str
+        What the reader knows the table as: a file name or a table name.
+
+    Raises
+    ------
+    MissingColumnError
+        One or more columns are missing.
+    """
+    missing = [c for c in required if c not in table.columns]
+    if not missing:
+        return
+    present = [str(c) for c in table.columns]
+    hints = [h for h in (nearest_name(m, present) for m in missing) if h]
+    hint_zh = f";是否指 {'、'.join(hints)}?" if hints else ""
+    hint_en = f"; did you mean {', '.join(hints)}?" if hints else ""
+    shown = ", ".join(present[:20])
+    raise MissingColumnError(
+        f"{where}: 缺少列 {'、'.join(missing)};现有列: {shown}{hint_zh} 请在 study.toml 的 columns 中对应",
+        f"{where}: missing column {', '.join(missing)}; columns present: {shown}{hint_en} "
+        "Map them under `columns` in study.toml",
+    )
+
+
+def check_unique(values: pd.Series, *, where: str) -> None:
+    """Raise when a key repeats.
+
+    Raises
+    ------
+    SchemaError
+        One or more values occur more than once.
+    """
+    twice = values[values.duplicated()].astype(str).unique()
+    if len(twice):
+        shown = ", ".join(twice[:5])
+        raise SchemaError(
+            f"{where}: 列 {values.name} 有 {len(twice)} 个重复值 ({shown});键必须唯一",
+            f"{where}: column {values.name} has {len(twice)} repeated values ({shown}); a key must be unique",
+        )
+
+
+def weakest_kind(kinds: Iterable[str]) -> str:
+    """Return what a result rests on: the weakest of what went into it.
+
+    Examples
+    --------
+    >>> weakest_kind(["observed", "synthetic", "assumed"])
+    'synthetic'
+    """
+    ranks = [KINDS.index(k) for k in kinds]
+    return KINDS[max(ranks)] if ranks else KINDS[0]

@@ -1,0 +1,1 @@
+"""The only readers, the only network access."""
