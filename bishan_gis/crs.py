@@ -6,6 +6,7 @@ EPSG:4326. CGCS2000 and WGS84 are treated as equal (they differ by less than 1 m
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,13 +112,18 @@ def check_study_crs(crs: CRS, lonlat_bounds: tuple[float, float, float, float], 
         )
 
 
+@lru_cache(maxsize=16)
+def _transformer(source: CRS, target: CRS) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
 def to_working(lon: ArrayLike, lat: ArrayLike, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Project longitude and latitude [degrees, WGS84] to the working CRS [m]."""
-    x, y = Transformer.from_crs(WGS84, crs, always_xy=True).transform(np.asarray(lon), np.asarray(lat))
+    x, y = _transformer(WGS84, crs).transform(np.asarray(lon), np.asarray(lat))
     return np.asarray(x, dtype=float), np.asarray(y, dtype=float)
 
 
 def to_lonlat(x: ArrayLike, y: ArrayLike, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unproject working coordinates [m] to longitude and latitude [degrees, WGS84]."""
-    lon, lat = Transformer.from_crs(crs, WGS84, always_xy=True).transform(np.asarray(x), np.asarray(y))
+    lon, lat = _transformer(crs, WGS84).transform(np.asarray(x), np.asarray(y))
     return np.asarray(lon, dtype=float), np.asarray(lat, dtype=float)

@@ -115,8 +115,7 @@ def _zones(crs: Any, xy: np.ndarray, names: list[str]) -> gpd.GeoDataFrame:
     of = {town: d for d, group in TOWNS.items() for town in group}
     rows = [("500120", "district", "璧山区", "", district)]
     rows += [
-        (d, "direction", d, d, shapely.union_all([towns[names.index(t)] for t in group]))
-        for d, group in TOWNS.items()
+        (d, "direction", d, d, shapely.union_all([towns[names.index(t)] for t in group])) for d, group in TOWNS.items()
     ]
     rows += [(f"5001200{i:02d}", "township", n, of[n], towns[i]) for i, n in enumerate(names)]
     frame = pd.DataFrame(rows, columns=["zone_id", "zone_kind", "name", "direction", "geometry"])
@@ -185,9 +184,7 @@ def _cells(
         spots.append(rng.normal((cx, cy), 3200, (int(60 * scale), 2)))
     at = np.unique(np.floor(np.vstack(spots) / 100).astype(int), axis=0) * 100.0 + 50
     towns = zones[zones["zone_kind"] == "township"].reset_index(drop=True)
-    inside, town = shapely.STRtree(towns.geometry.to_numpy()).query(
-        shapely.points(at), predicate="intersects"
-    )
+    inside, town = shapely.STRtree(towns.geometry.to_numpy()).query(shapely.points(at), predicate="intersects")
     _, first = np.unique(inside, return_index=True)
     inside, town = inside[first], town[first]
     at = at[inside]
@@ -307,7 +304,7 @@ def _layers(zones: gpd.GeoDataFrame, xy: np.ndarray) -> dict[str, gpd.GeoDataFra
                 code.append(codes[(i * 5 + j * 3 + k) % len(codes)])
     landuse = gpd.GeoDataFrame({"code": code, "name": None, "kind": "synthetic"}, geometry=shapes, crs=crs)
     core = shapely.union_all(shapely.buffer(shapely.points(xy), 2500))
-    ridge = shapely.intersection(district, shapely.transform(district, lambda p: p + (7500, 0)))
+    ridge = shapely.intersection(district, shapely.transform(district, lambda p: p + np.array([7500, 0])))
     lines = gpd.GeoDataFrame(
         {"line_type": ["城镇开发边界", "生态保护红线", "永久基本农田"], "kind": "synthetic"},
         geometry=[
@@ -373,7 +370,7 @@ def fake_results(*, scale: float = 1.0, seed: int = 7) -> FakeResults:
         radii=radii,
         network=_streets(crs, xy, people, rng, scale),
         datasets=datasets,
-        warnings=["12 处设施没有名称 <i>"],
+        warnings=[("12 处设施没有名称 <i>", "12 facilities without a name <i>")],
         profile={"name_zh": "成人", "name_en": "adult", "speed_kmh": 4.0},
         **_layers(zones, xy),
     )

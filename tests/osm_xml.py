@@ -1,15 +1,18 @@
-"""Write small OSM files by hand: positions in metres, tags as keywords."""
+"""Write small OSM files by hand: positions in metres, tags as keywords; compare networks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
 from pyproj import CRS, Transformer
+
+from bishan_gis.network.graph import Network
 
 CRS_4544 = CRS.from_epsg(4544)
 EAST, NORTH = 620_000.0, 3_280_000.0
-_LONLAT = Transformer.from_crs(CRS_4544, CRS.from_epsg(4326), always_xy=True)
+LONLAT = Transformer.from_crs(CRS_4544, CRS.from_epsg(4326), always_xy=True)
 
 
 class OsmXml:
@@ -19,7 +22,7 @@ class OsmXml:
         self.parts: list[str] = []
 
     def node(self, number: int, x: float, y: float, **tags: str) -> OsmXml:
-        lon, lat = _LONLAT.transform(EAST + x, NORTH + y)
+        lon, lat = LONLAT.transform(EAST + x, NORTH + y)
         return self.raw("node", number, f' lat="{lat:.7f}" lon="{lon:.7f}"', "", tags)
 
     def way(self, number: int, refs: list[int], **tags: str) -> OsmXml:
@@ -43,3 +46,12 @@ class OsmXml:
     def write(self, path: Path) -> Path:
         path.write_text(self.text, encoding="utf-8")
         return path
+
+
+def equal_networks(a: Network, b: Network) -> None:
+    """Hold every array of two networks against each other, types too."""
+    for name in Network.__dataclass_fields__:
+        one, two = getattr(a, name), getattr(b, name)
+        if isinstance(one, np.ndarray):
+            np.testing.assert_array_equal(one, two, err_msg=name)
+            assert one.dtype == two.dtype, name

@@ -13,7 +13,7 @@ from helsinki import helsinki_pbf
 from osm_xml import OsmXml
 
 from bishan_gis.errors import BishanGisError, BrokenFileError, MissingFileError
-from bishan_gis.sources.osm import LEFT_OUT, OsmData, describe_osm, load_osm
+from bishan_gis.sources.osm import AREA_KEYS, LEFT_OUT, OsmData, describe_osm, load_osm
 
 
 def town() -> OsmXml:
@@ -212,6 +212,16 @@ def test_helsinki() -> None:
     assert data.areas.is_valid.all()
     assert data.left_out["ways_with_missing_nodes"] == 256
     assert data.left_out["missing_nodes"] == int(np.isnan(data.way_lon).sum())
+    whole = {int(i.removeprefix("relation/")) for i in data.areas.osm_id if i.startswith("relation/")}
+    known = {way.id for way in osmium.FileProcessor(str(helsinki_pbf()), osmium.osm.WAY)}
+    incomplete = broken = 0
+    for relation in osmium.FileProcessor(str(helsinki_pbf()), osmium.osm.RELATION):
+        is_area = relation.tags.get("type") in ("multipolygon", "boundary")
+        if is_area and relation.id not in whole and any(key in relation.tags for key in AREA_KEYS):
+            broken += 1
+            incomplete += any(m.type == "w" and m.ref not in known for m in relation.members)
+    # 20 lack members that lie outside the clip, 6 lack nodes of their members
+    assert (data.left_out["relations_broken"], broken, incomplete) == (26, 26, 20)
     # the same file through the object interface, way by way
     ways = {}
     for way in osmium.FileProcessor(str(helsinki_pbf()), osmium.osm.WAY):

@@ -81,8 +81,11 @@ def build_network(
     way = np.repeat(np.arange(len(osm.way_id)), np.diff(osm.way_start))
     left_out: dict[str, int] = {}
     line = _Vertices(osm, decided.allow, way, x, y, left_out)
-    blocked = _blocked(osm, rules, line.osmid, left_out)
-    start, end = line.cut(blocked)
+    line.block(_barriers(osm, rules))
+    left_out["blocked_nodes"] = int(line.blocked.sum())
+    left_out["zero_length"] = line.merge()
+    left_out["lone_nodes"] = line.drop_lone()
+    start, end = line.cut()
     if not len(start):
         n, allowed = len(osm.way_id), int(decided.allow.sum())
         raise NoDataError(
@@ -90,11 +93,12 @@ def build_network(
             f"{osm.path}: {n} ways, {allowed} of them open, and no usable street is left; check the extent, "
             "the file and the rules",
         )
-    node, ends = _nodes(line.node[start], line.node[end], blocked)
-    place = hilbert_order(line.x[node], line.y[node], line.osmid[node])
+    node, ends = _nodes(line.node[start], line.node[end], line.blocked)
+    node_x, node_y = line.x[node], line.y[node]
+    place = hilbert_order(node_x, node_y, line.osmid[node])
     rank = np.empty(len(place), dtype=np.int64)
     rank[place] = np.arange(len(place))
-    node, ends = node[place], rank[ends]
+    node, node_x, node_y, ends = node[place], node_x[place], node_y[place], rank[ends]
     order = np.lexsort((start, osm.way_id[line.way[start]], ends[:, 1], ends[:, 0]))
     start, end, ends = start[order], end[order], ends[order]
     vertex_start = np.zeros(len(start) + 1, dtype=np.int64)
@@ -103,7 +107,6 @@ def build_network(
     vertex_x, vertex_y = line.vertex_x[vertex], line.vertex_y[vertex]
     edge_way = line.way[start]
     tags = [osm.way_tags[i] for i in edge_way.tolist()]
-    node_x, node_y = line.x[node], line.y[node]
     return Network(
         crs=crs,
         node_x=node_x,
@@ -197,7 +200,8 @@ def hilbert_order(x: NDArray[np.float64], y: NDArray[np.float64], tie: NDArray[n
 class _Vertices:
     """The vertices of the open ways, without gaps, repetitions and zero-length segments.
 
-    ``piece`` numbers the uncut parts of ways; ``node`` is dense; ``osmid, x, y, frontier`` are per node.
+    ``way, piece, node, vertex_x, vertex_y`` are per vertex: ``piece`` numbers the uncut parts of ways, ``node``
+    counts from 0. ``osmid, x, y, frontier, blocked`` are per node.
     """
 
     def __init__(
@@ -223,12 +227,23 @@ class _Vertices:
         self.osmid, self.node = np.unique(osm.way_ref[index], return_inverse=True)
         self.frontier = np.zeros(len(self.osmid), dtype=bool)
         self.frontier[self.node[by_gap[index]]] = True
+        self.blocked = np.zeros(len(self.osmid), dtype=bool)
         left_out["repeated_nodes"] = self._drop(self._follows(self.node[1:] == self.node[:-1]))
-        left_out["zero_length"] = self._merge()
-        lone = np.bincount(self.piece)[self.piece] == 1
-        left_out["lone_nodes"] = self._drop(lone)
-        self.x, self.y = np.zeros(len(self.osmid)), np.zeros(len(self.osmid))
-        self.x[self.node], self.y[self.node] = self.vertex_x, self.vertex_y
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Easting of each node [m]."""
+        return self._of_nodes(self.vertex_x)
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """Northing of each node [m]."""
+        return self._of_nodes(self.vertex_y)
+
+    def _of_nodes(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.zeros(len(self.osmid))
+        out[self.node] = values
+        return out
 
     def _follows(self, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which vertices repeat the one before them in their piece."""
@@ -241,7 +256,11 @@ class _Vertices:
             setattr(self, name, getattr(self, name)[~which])
         return int(which.sum())
 
-    def _merge(self) -> int:
+    def block(self, barriers: NDArray[np.int64]) -> None:
+        """Mark the nodes that no one passes."""
+        self.blocked = np.isin(self.osmid, barriers)
+
+    def merge(self) -> int:
         """Make one node of nodes at one place that a way joins."""
         at = (self.vertex_x[1:] == self.vertex_x[:-1]) & (self.vertex_y[1:] == self.vertex_y[:-1])
         zero = self._follows(at)
@@ -253,20 +272,24 @@ class _Vertices:
         second = np.flatnonzero(zero)
         pair, n = (self.node[second - 1], self.node[second]), len(self.osmid)
         label = connected_components(coo_array((np.ones(len(second)), pair), shape=(n, n)), directed=False)[1]
-        keep, self.node = np.unique(label, return_index=True)[1], label[self.node]
-        frontier = np.zeros(len(keep), dtype=bool)
-        frontier[label[self.frontier]] = True
-        self.frontier, self.osmid = frontier, self.osmid[keep]
+        first = np.unique(label, return_index=True)[1]
+        self.node, self.osmid = label[self.node].astype(np.int64), self.osmid[first]
+        self.frontier = np.bincount(label, weights=self.frontier) > 0
+        self.blocked = np.bincount(label, weights=self.blocked) > 0
         return self._drop(zero)
 
-    def cut(self, blocked: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def drop_lone(self) -> int:
+        """Drop pieces of a single vertex."""
+        return self._drop(np.bincount(self.piece)[self.piece] == 1) if len(self.piece) else 0
+
+    def cut(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the first and last vertex of every edge."""
         if not len(self.piece):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         first = np.ones(len(self.piece), dtype=bool)
         first[1:] = self.piece[1:] != self.piece[:-1]
         last = np.roll(first, -1)
-        shared = (np.bincount(self.node, minlength=len(self.osmid)) > 1) | blocked
+        shared = (np.bincount(self.node, minlength=len(self.osmid)) > 1) | self.blocked
         stop = np.flatnonzero(first | last | shared[self.node])
         inside = self.piece[stop[:-1]] == self.piece[stop[1:]]
         return stop[:-1][inside], stop[1:][inside]
@@ -288,12 +311,10 @@ def _project(osm: OsmData, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.fl
     return x, y
 
 
-def _blocked(osm: OsmData, rules: Rules, osmid: NDArray[np.int64], left_out: dict[str, int]) -> NDArray[np.bool_]:
-    """Return which nodes no one passes."""
-    stops = [i for i, t in zip(osm.point_id.tolist(), osm.point_tags, strict=True) if rules.blocks(t) is not None]
-    blocked = np.isin(osmid, np.array(stops, dtype=np.int64))
-    left_out["blocked_nodes"] = int(blocked.sum())
-    return blocked
+def _barriers(osm: OsmData, rules: Rules) -> NDArray[np.int64]:
+    """Return the OSM ids of nodes that no one passes."""
+    tagged = zip(osm.point_id.tolist(), osm.point_tags, strict=True)
+    return np.array([number for number, tags in tagged if rules.blocks(tags) is not None], dtype=np.int64)
 
 
 def _nodes(

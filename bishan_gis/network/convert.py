@@ -34,7 +34,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
     networkx.MultiDiGraph
         Nodes are OSM ids with ``x, y`` in the network's CRS, ``street_count``, ``frontier`` and, where
         known, ``elevation``; the second and later nodes of one OSM id (a street cut at a barrier) get
-        negative ids and carry the real one as ``ref``. One edge per direction that is open, with
+        negative ids and carry the real one as ``osm_node``. One edge per direction that is open, with
         ``osmid, length`` [m], ``geometry, highway, name, oneway, reversed, kind`` and ``bridge`` or
         ``tunnel``. The graph's attribute ``crs`` is the network's.
     """
@@ -58,7 +58,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
     ):
         data: dict[str, Any] = {"x": x, "y": y, "street_count": streets, "frontier": cut, "order": i}
         if name != osmid:
-            data["ref"] = osmid
+            data["osm_node"] = osmid
         if z == z:
             data["elevation"] = z
         graph.add_node(name, **data)
@@ -100,7 +100,8 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str) -> Network:
     Returns
     -------
     Network
-        Lengths are those of the graph. Where osmnx merged ways, the first id, name and value stand for all.
+        Lengths are those of the graph. Where osmnx merged ways, the smallest id and the first
+        name and value stand for all.
         An edge that is closed both ways has no place in a graph and does not come back.
 
     Raises
@@ -118,7 +119,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str) -> Network:
     names = list(graph.nodes)
     data = [graph.nodes[n] for n in names]
     x, y = _move(there, np.array([d["x"] for d in data], float), np.array([d["y"] for d in data], float))
-    osmid = np.array([d.get("ref", n) for n, d in zip(names, data, strict=True)], dtype=np.int64)
+    osmid = np.array([d.get("osm_node", n) for n, d in zip(names, data, strict=True)], dtype=np.int64)
     tie = np.lexsort(([d.get("order", 0) for d in data], osmid))
     rank = np.empty(len(names), dtype=np.int64)
     rank[tie] = np.arange(len(names))
@@ -181,7 +182,7 @@ def _pair(graph: nx.MultiDiGraph, position: dict[Any, int]) -> list[_Street]:
             if (tags.get("reversed") is True) != against:
                 continue
             shape = _shape(graph, a, b, tags)
-            u, v, way = position[a], position[b], int(_one(tags.get("osmid", 0)))
+            u, v, way = position[a], position[b], _way(tags)
             back = np.ascontiguousarray(shape[::-1])
             twins = waiting.get((v, u, way, back.tobytes()))
             if twins and tags.get("reversed") is not False:
@@ -263,6 +264,12 @@ def _move(
             f"graph: {beyond} positions cannot be projected to the working CRS; check both",
         )
     return np.asarray(moved_x, dtype=np.float64), np.asarray(moved_y, dtype=np.float64)
+
+
+def _way(tags: dict[str, Any]) -> int:
+    """Return the way's id; of several the smallest, which is the same in both directions."""
+    value = tags.get("osmid", 0)
+    return int(min(value)) if isinstance(value, list) else int(value)
 
 
 def _one(value: Any) -> Any:

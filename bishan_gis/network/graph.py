@@ -112,12 +112,12 @@ class Network:
         return out
 
     @cached_property
-    def lines(self) -> NDArray[np.object_]:
+    def lines(self) -> Any:
         """Edge geometries as shapely LineStrings in `crs`."""
         import shapely
 
         which = np.repeat(np.arange(self.n_edges), np.diff(self.vertex_start))
-        lines: NDArray[np.object_] = shapely.linestrings(
+        lines: Any = shapely.linestrings(
             np.column_stack([self.vertex_x, self.vertex_y]), indices=which
         )
         return lines

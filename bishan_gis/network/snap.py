@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def snap_points(network: Network, x: ArrayLike, y: ArrayLike, *, max_snap_m: flo
     """
     import shapely
 
-    points = shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    points: Any = shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
     k = len(points)
     edge = np.full(k, OFF_NETWORK, dtype=np.int32)
     fraction = np.zeros(k)

@@ -11,6 +11,7 @@ __all__ = [
     "BASEMAP",
     "CONTROL_LINES",
     "DIRECTIONS",
+    "FAMILIES",
     "FONT",
     "GAP",
     "GROUPS",
@@ -52,8 +53,10 @@ NEAREST = ("#fee838", "#d2c060", "#a59c74", "#7c7b78", "#565c6c", "#2c3f6c", "#0
 #: Directions without a colour of their own take these in order.
 DIRECTIONS = ("#0072b2", "#d55e00", "#cc79a7", "#009e73", "#e69f00", "#56b4e9", "#8c6bb1", "#666666")
 
-#: Groups of services on the district map; their name stands beside the colour in the legend.
-GROUPS = ("#1b6ca8", "#b5478b", "#12806a", "#c2570c", "#6a51a3", "#7a5c1e", "#4d4d4d", "#a01c3b")
+#: Families of services on the district map; their name stands beside the colour in the legend.
+GROUPS = ("#1b6ca8", "#b5478b", "#c2570c", "#6a51a3", "#12806a", "#4d4d4d", "#7a5c1e")
+#: Groups that share a colour, so that no map has more than seven.
+FAMILIES = {"health": "care", "elderly": "care", "admin": "civic", "safety": "civic", "utility": "civic"}
 
 BASEMAP = {"water": "#cfe3ee", "green": "#e6eedc", "district": "#4d4d4d", "township": "#8c8c88", "outside": "#ffffff"}
 

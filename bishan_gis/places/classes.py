@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -42,6 +42,7 @@ class FacilityClass:
     also_with: tuple[str, ...] = ()
     group_zh: str = ""
     group_en: str = ""
+    studied: bool = True
 
     def label(self, lang: str = "zh") -> str:
         """Return the name in one language."""
@@ -56,7 +57,8 @@ def load_classes(path: str | Path | None = None, *, include: Iterable[str] = ())
     path : str or pathlib.Path, optional
         A study's own table; default the one of the package.
     include : iterable of str
-        Only these services, in the order of the table; none named: all.
+        Only these services are studied; none named: all. The others stay in the table, so that what is
+        theirs is not taken for something else, with ``studied`` False.
 
     Returns
     -------
@@ -77,9 +79,7 @@ def load_classes(path: str | Path | None = None, *, include: Iterable[str] = ())
     except FileNotFoundError as err:
         raise MissingFileError(f"找不到设施分类表 {name}", f"no table of facility classes at {name}") from err
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
-        raise StudyError(
-            f"{name}: 不是有效的 UTF-8 TOML: {err}", f"{name}: not valid UTF-8 TOML: {err}"
-        ) from err
+        raise StudyError(f"{name}: 不是有效的 UTF-8 TOML: {err}", f"{name}: not valid UTF-8 TOML: {err}") from err
     groups = {g["key"]: g for g in data.get("group", [])}
     problems: list[tuple[str, str]] = []
     out: dict[str, FacilityClass] = {}
@@ -107,14 +107,14 @@ def load_classes(path: str | Path | None = None, *, include: Iterable[str] = ())
             f"{name}: {n} 处有误: " + ";".join(p[0] for p in problems),
             f"{name}: {n} problem{'s' if n > 1 else ''}: " + "; ".join(p[1] for p in problems),
         )
-    return {k: c for k, c in out.items() if not wanted or k in wanted}
+    return {k: replace(c, studied=not wanted or k in wanted) for k, c in out.items()}
 
 
 def _make(
     entry: Mapping[str, Any], groups: Mapping[str, Mapping[str, str]], problems: list[tuple[str, str]]
 ) -> FacilityClass | None:
     key = str(entry.get("key", "?"))
-    known = list(FacilityClass.__dataclass_fields__)
+    known = [f for f in FacilityClass.__dataclass_fields__ if f not in {"group_zh", "group_en", "studied"}]
     before = len(problems)
     for field_name in entry:
         if field_name not in known:
@@ -133,9 +133,7 @@ def _make(
             )
     for field_name in ("tags", "weak", "fallback", "not_tags"):
         for selector in entry.get(field_name, []):
-            if not isinstance(selector, dict) or not all(
-                isinstance(v, list) and v for v in selector.values()
-            ):
+            if not isinstance(selector, dict) or not all(isinstance(v, list) and v for v in selector.values()):
                 problems.append(
                     (
                         f'{key}.{field_name}: 应写成 {{ 键 = ["值"] }}',
@@ -146,9 +144,7 @@ def _make(
         return None
     group = groups.get(str(entry["group"]), {})
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-    return FacilityClass(
-        **values, group_zh=group.get("zh", entry["group"]), group_en=group.get("en", entry["group"])
-    )
+    return FacilityClass(**values, group_zh=group.get("zh", entry["group"]), group_en=group.get("en", entry["group"]))
 
 
 def _pattern(text: str) -> str:
@@ -181,9 +177,7 @@ class Matcher:
                 for selector in getattr(one, strength):
                     key = next(iter(selector))
                     for value in selector[key]:
-                        self._index.setdefault(key, {}).setdefault(value, []).append(
-                            (one, strength, selector)
-                        )
+                        self._index.setdefault(key, {}).setdefault(value, []).append((one, strength, selector))
 
     def find(self, tags: Mapping[str, str], name: str) -> tuple[list[str], bool]:
         """Return the services of an object, and whether it was a candidate that nothing decided.

@@ -130,9 +130,7 @@ def find_access_points(
 
 def _rows(item: NDArray[np.int64], points: NDArray[np.object_], rule: str) -> pd.DataFrame:
     xy = np.round(shapely.get_coordinates(points), 3)
-    return pd.DataFrame(
-        {"item": np.asarray(item, dtype=np.int64), "x": xy[:, 0], "y": xy[:, 1], "rule": rule}
-    )
+    return pd.DataFrame({"item": np.asarray(item, dtype=np.int64), "x": xy[:, 0], "y": xy[:, 1], "rule": rule})
 
 
 def _outline(areas: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -142,12 +140,8 @@ def _outline(areas: NDArray[np.object_]) -> NDArray[np.object_]:
     return np.asarray(shapely.multilinestrings(rings, indices=owner), dtype=object)
 
 
-def _entrance(
-    shape: NDArray[np.object_], items: NDArray[np.int64], gates: NDArray[np.object_]
-) -> pd.DataFrame:
-    area, gate = shapely.STRtree(gates).query(
-        _outline(shape[items]), predicate="dwithin", distance=_ENTRANCE_M
-    )
+def _entrance(shape: NDArray[np.object_], items: NDArray[np.int64], gates: NDArray[np.object_]) -> pd.DataFrame:
+    area, gate = shapely.STRtree(gates).query(_outline(shape[items]), predicate="dwithin", distance=_ENTRANCE_M)
     return _rows(items[area], gates[gate], "entrance")
 
 

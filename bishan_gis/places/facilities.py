@@ -13,7 +13,7 @@ import shapely
 from bishan_gis.crs import WGS84, check_metric
 from bishan_gis.errors import SchemaError
 from bishan_gis.places.classes import FacilityClass, Matcher, load_classes
-from bishan_gis.schema import FACILITIES, KINDS, check_columns, nearest_name
+from bishan_gis.schema import FACILITIES, KINDS, check_columns, nearest_name, weakest_kind
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -31,6 +31,8 @@ _SAME_NAME_M = 60.0
 _UNNAMED_M = 15.0
 #: Services that stand in pairs on both sides of a road under one name.
 _PAIRED = frozenset({"bus_stop"})
+_RULES = ("inside", "near", "same_name", "unnamed")
+_SURE = ("inside", "same_name")
 
 
 def clean_name(text: object) -> str:
@@ -108,6 +110,8 @@ def find_facilities(
             if service not in classes:
                 unknown[service] = unknown.get(service, 0) + 1
                 continue
+            if not classes[service].studied:
+                continue
             rows.append(
                 {
                     "facility_id": object_id if len(found) == 1 else f"{object_id}:{service}",
@@ -139,9 +143,7 @@ def _declared(services: pd.DataFrame | None) -> dict[str, list[str]]:
     out: dict[str, list[str]] = {}
     if services is not None:
         check_columns(services, ["facility_id", "service"], where="services")
-        for one, service in zip(
-            services["facility_id"].astype(str), services["service"].astype(str), strict=True
-        ):
+        for one, service in zip(services["facility_id"].astype(str), services["service"].astype(str), strict=True):
             out.setdefault(one, []).append(service.strip())
     return out
 
@@ -210,7 +212,8 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
     facilities : geopandas.GeoDataFrame
         What is left, in the CRS it came in. Of several, what is observed stays before what is assumed or
         synthetic, then an area before a point, then the smallest id; name and capacity come from the first
-        that has them, and areas of one facility become one geometry.
+        that has them. The geometry is the area wherever one of them is an area (all of them together), and
+        ``kind`` is then the weakest of what the shape rests on.
     merged : pandas.DataFrame
         ``facility_id`` (kept), ``merged_id`` (gone), ``service, rule, distance_m`` of the pair that decided
         for the one that is gone.
@@ -219,11 +222,10 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
     -----
     Two of one service are the same when a point lies inside an area (``inside``), or within 15 m of it and
     their names do not differ (``near``); when they share a name within 60 m (``same_name``; 15 m for bus
-    stops, which stand in pairs); when one has no name and they lie within 15 m (``unnamed``).
+    stops, which stand in pairs); when one has no name and they lie within 15 m (``unnamed``). Pairs are
+    joined in that order, nearest first, and two different names are never joined through a third one.
     """
     import geopandas as gpd
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
 
     check_columns(facilities, FACILITIES, where="facilities")
     frame = facilities.sort_values("facility_id", ignore_index=True)
@@ -235,9 +237,7 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
     empty = pd.DataFrame(columns=["facility_id", "merged_id", "service", "rule", "distance_m"])
     if pairs.empty:
         return frame, empty
-    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(n, n))
-    label = connected_components(graph, directed=False)[1]
+    label = _clusters(frame, pairs)
     rank = np.lexsort(
         (
             np.arange(n),
@@ -248,18 +248,37 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
     first = pd.Series(rank).groupby(label[rank], sort=False).first()
     keeper = first.reindex(label).to_numpy()
     geometry = frame.geometry.to_numpy().copy()
-    names, capacity = frame["name"].to_list(), frame["capacity"].to_numpy(dtype=float).copy()
+    kinds, names = frame["kind"].to_list(), frame["name"].to_list()
+    capacity = frame["capacity"].to_numpy(dtype=float).copy()
     members = pd.Series(rank).groupby(keeper[rank], sort=True).apply(list)
     for one, group in members[members.map(len) > 1].items():
         keep = int(str(one))
         names[keep] = next((names[i] for i in group if names[i]), "")
         capacity[keep] = next((capacity[i] for i in group if capacity[i] == capacity[i]), np.nan)
-        polygons = [geometry[i] for i in group if shapely.get_dimensions(geometry[i]) == 2]
-        if shapely.get_dimensions(geometry[keep]) == 2 and len(polygons) > 1:
-            geometry[keep] = shapely.union_all(polygons)
-    out = gpd.GeoDataFrame(frame.assign(name=names, capacity=capacity), geometry=geometry, crs=frame.crs)
+        areas = [i for i in group if shapely.get_dimensions(geometry[i]) == 2]
+        if areas and areas != [keep]:
+            kinds[keep] = weakest_kind([kinds[keep], *(kinds[i] for i in areas)])
+            geometry[keep] = shapely.union_all([geometry[i] for i in areas])
+    out = gpd.GeoDataFrame(frame.assign(name=names, capacity=capacity, kind=kinds), geometry=geometry, crs=frame.crs)
     merged = _merged_table(frame, pairs, keeper)
     return out.loc[keeper == np.arange(n)].reset_index(drop=True), merged
+
+
+def _clusters(frame: gpd.GeoDataFrame, pairs: pd.DataFrame) -> NDArray[np.int64]:
+    """Join pairs, surest first; two names are joined only where one lies inside the other."""
+    label = np.arange(len(frame))
+    members = {i: [i] for i in {*pairs["a"], *pairs["b"]}}
+    names = {i: {_key(frame["name"].iloc[i])} - {""} for i in members}
+    order = pairs.assign(rank=pairs["rule"].map(_RULES.index)).sort_values(["rank", "distance_m", "a", "b"])
+    for a, b, rule in order[["a", "b", "rule"]].itertuples(index=False):
+        one, other = sorted((int(label[a]), int(label[b])))
+        both = names[one] | names[other]
+        if one == other or (rule not in _SURE and both not in (names[one], names[other])):
+            continue
+        label[members[other]] = one
+        members[one] += members.pop(other)
+        names[one] = both
+    return label
 
 
 def _pairs(frame: gpd.GeoDataFrame, shape: NDArray[np.object_]) -> pd.DataFrame:
@@ -272,7 +291,7 @@ def _pairs(frame: gpd.GeoDataFrame, shape: NDArray[np.object_]) -> pd.DataFrame:
     distance = shapely.distance(shape[a], shape[b])
     area = shapely.get_dimensions(shape) == 2
     mixed = area[a] != area[b]
-    key = np.array(["".join(str(t).casefold().split()) for t in name], dtype=object)
+    key = np.array([_key(t) for t in name], dtype=object)
     has = key != ""
     same = has[a] & (key[a] == key[b])
     differ = has[a] & has[b] & ~same
@@ -284,11 +303,15 @@ def _pairs(frame: gpd.GeoDataFrame, shape: NDArray[np.object_]) -> pd.DataFrame:
             same & (distance <= reach),
             (~has[a] | ~has[b]) & (distance <= _UNNAMED_M),
         ],
-        ["inside", "near", "same_name", "unnamed"],
+        list(_RULES),
         default="",
     )
     table = pd.DataFrame({"a": a, "b": b, "rule": rule, "distance_m": np.round(distance, 2)})
     return table.loc[table["rule"] != ""].reset_index(drop=True)
+
+
+def _key(name: object) -> str:
+    return "".join(str(name).casefold().split())
 
 
 def _merged_table(frame: gpd.GeoDataFrame, pairs: pd.DataFrame, keeper: NDArray[np.int64]) -> pd.DataFrame:

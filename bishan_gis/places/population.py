@@ -11,8 +11,8 @@ import shapely
 
 from bishan_gis.errors import ControlTotalError, NoDataError
 from bishan_gis.places.weights import cell_polygons, cut_by_zone, spread_weights
-from bishan_gis.places.zones import zone_key
 from bishan_gis.sources.population import check_controls
+from bishan_gis.sources.tables import zone_key
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -139,7 +139,8 @@ def build_controls(population: Population, townships: gpd.GeoDataFrame, *, crs: 
         for k, part in enumerate(population.shares):
             out[part] = split[:, k]
     if not int(out["people"].sum()):
-        raise NoDataError("乡镇内没有人口", "nobody lives in the townships")
+        zh, en = "乡镇内没有人口", "nobody lives in the townships"
+        raise NoDataError(zh, en)
     out.attrs["warnings"] = notes
     return out
 
@@ -148,7 +149,8 @@ def _sum_weights(
     population: Population, townships: gpd.GeoDataFrame, crs: CRS, notes: list[tuple[str, str]]
 ) -> pd.DataFrame:
     if population.weights is None:
-        raise NoDataError("没有人口数据", "there is no population")
+        zh, en = "没有人口数据", "there is no population"
+        raise NoDataError(zh, en)
     zones = _by_id(townships, crs)
     parts = [p for p in population.parts if p in population.weights.columns]
     columns = ["weight", *parts]
@@ -156,9 +158,7 @@ def _sum_weights(
     sums = pieces.groupby("zone_id")[columns].sum().reindex(zones["zone_id"], fill_value=0.0)
     if outside["weight"] >= 0.5:
         n = round(outside["weight"])
-        notes.append(
-            (f"{n:,} 人在所有乡镇之外,未计入", f"{n:,} people lie outside all townships and are left out")
-        )
+        notes.append((f"{n:,} 人在所有乡镇之外,未计入", f"{n:,} people lie outside all townships and are left out"))
     out = pd.DataFrame({"zone_id": zones["zone_id"].to_numpy()})
     for column in columns:
         out[column] = largest_remainder(round(float(sums[column].sum())), sums[column])
@@ -225,9 +225,7 @@ def build_cells(
     import geopandas as gpd
 
     zones = _by_id(townships, crs)
-    controls = controls.assign(zone_id=zone_key(controls["zone_id"])).sort_values(
-        "zone_id", ignore_index=True
-    )
+    controls = controls.assign(zone_id=zone_key(controls["zone_id"])).sort_values("zone_id", ignore_index=True)
     check_controls(controls, parts, zones=zones)
     parts = list(parts)
     own = [p for p in parts if weights is not None and p in weights.columns]
@@ -251,9 +249,7 @@ def build_cells(
         size_m=cells.size_m,
         resolution=cells.resolution if cells.type == "h3" else None,
     )
-    frame = gpd.GeoDataFrame(
-        out[["cell_id", "zone_id", "people", *parts, "x", "y", "kind"]], geometry=shape, crs=crs
-    )
+    frame = gpd.GeoDataFrame(out[["cell_id", "zone_id", "people", *parts, "x", "y", "kind"]], geometry=shape, crs=crs)
     frame.attrs["warnings"] = notes
     return frame, _check(controls, frame, parts)
 
@@ -302,9 +298,7 @@ def _weigh(
     return pd.concat(tables, ignore_index=True)
 
 
-def _place(
-    group: pd.DataFrame, control: Mapping[str, int], parts: Sequence[str], own: Sequence[str]
-) -> pd.DataFrame:
+def _place(group: pd.DataFrame, control: Mapping[str, int], parts: Sequence[str], own: Sequence[str]) -> pd.DataFrame:
     """Place the people of one township on its cells."""
     weight = group["weight"].to_numpy(dtype=float)
     counts: dict[str, NDArray[np.int64]] = {}

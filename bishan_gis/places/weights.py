@@ -110,9 +110,7 @@ def spread_weights(pieces: pd.DataFrame, columns: Sequence[str], *, cells: Cells
         ``zone_id, cell, x, y`` and `columns`, in order of zone and cell; (x, y) is the weighted centre [m].
     """
     shape = pieces["geometry"].to_numpy(dtype=object)
-    item, cell, part = (
-        _h3_parts(shape, cells.resolution, crs) if cells.type == "h3" else _squares(shape, cells.size_m)
-    )
+    item, cell, part = _h3_parts(shape, cells.resolution, crs) if cells.type == "h3" else _squares(shape, cells.size_m)
     area = shapely.area(part)
     whole = np.bincount(item, weights=area, minlength=len(shape))[item]
     share = np.where(whole > 0, area / np.where(whole > 0, whole, 1.0), 1.0)
@@ -146,9 +144,7 @@ def _squares(
     row = low[item, 1] + number // wide[item]
     part = shape[item]
     many = np.flatnonzero(count[item] > 1)
-    box = shapely.box(
-        column[many] * size, row[many] * size, (column[many] + 1) * size, (row[many] + 1) * size
-    )
+    box = shapely.box(column[many] * size, row[many] * size, (column[many] + 1) * size, (row[many] + 1) * size)
     part[many] = _clip(part[many], box)
     keep = np.ones(len(item), dtype=bool)
     keep[many] = shapely.area(part[many]) > _MIN_AREA_M2
@@ -165,13 +161,14 @@ def _h3_parts(
     flat = shapely.get_dimensions(shape) != 2
     centre = shapely.get_coordinates(shapely.centroid(shape))
     lon, lat = to_lonlat(centre[:, 0], centre[:, 1], crs)
+    degrees = shape.copy()
+    degrees[~flat] = shapely.transform(shape[~flat], lambda p: np.column_stack(to_lonlat(p[:, 0], p[:, 1], crs)))
     items: list[int] = []
     names: list[str] = []
     for i in range(len(shape)):
         found: Iterable[str] = [h3.latlng_to_cell(lat[i], lon[i], resolution)]
         if not flat[i]:
-            ring = shapely.transform(shape[i], lambda p: np.column_stack(to_lonlat(p[:, 0], p[:, 1], crs)))
-            for one in shapely.get_parts(ring):
+            for one in shapely.get_parts(degrees[i]):
                 h3shape = h3.geo_to_h3shape(one)
                 found = {*found, *h3.h3shape_to_cells_experimental(h3shape, resolution, "overlap")}
         for name in sorted(found):
@@ -207,8 +204,13 @@ def cell_polygons(
 
     unique, back = np.unique(names.astype(str), return_inverse=True)
     rings = [np.asarray(h3.cell_to_boundary(n), dtype=float) for n in unique]
-    shapes = [shapely.Polygon(np.column_stack(to_working(r[:, 1], r[:, 0], crs))) for r in rings]
-    return np.array(shapes, dtype=object)[back] if shapes else np.empty(0, dtype=object)
+    if not rings:
+        return np.empty(0, dtype=object)
+    corners = np.concatenate(rings)
+    x, y = to_working(corners[:, 1], corners[:, 0], crs)
+    owner = np.repeat(np.arange(len(rings)), [len(r) for r in rings])
+    shapes = shapely.polygons(shapely.linearrings(x, y, indices=owner))
+    return np.asarray(shapes, dtype=object)[back]
 
 
 def residential_weights(
@@ -239,9 +241,7 @@ def residential_weights(
         ``weight`` (m2 of floor) and geometry (buildings as points, land as polygons) in `crs`; None where
         nothing is known. The rule: ``buildings``, ``landuse``, ``buildings+landuse`` or ``uniform``.
     """
-    rules = tomllib.loads(
-        (files("bishan_gis") / "data" / "residential_weights.toml").read_text(encoding="utf-8")
-    )
+    rules = tomllib.loads((files("bishan_gis") / "data" / "residential_weights.toml").read_text(encoding="utf-8"))
     houses = _buildings(areas, rules, crs)
     land = _land(areas, landuse, rules, crs)
     if houses is None or land is None or townships is None or controls is None:
@@ -302,10 +302,7 @@ def _land(
         table: Mapping[str, float] = rules["landuse"]
         code = landuse["code"].astype(str)
         density = np.array(
-            [
-                max(((len(k), v) for k, v in table.items() if c.startswith(k)), default=(0, 0.0))[1]
-                for c in code
-            ]
+            [max(((len(k), v) for k, v in table.items() if c.startswith(k)), default=(0, 0.0))[1] for c in code]
         )
         source = landuse
     elif areas is not None and not areas.empty:

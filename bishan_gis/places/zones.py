@@ -11,6 +11,7 @@ import shapely
 from bishan_gis.crs import check_metric
 from bishan_gis.errors import SchemaError, StudyError
 from bishan_gis.schema import KINDS, check_columns, check_unique, nearest_name, weakest_kind
+from bishan_gis.sources.tables import zone_key
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -18,18 +19,12 @@ if TYPE_CHECKING:
 
     from bishan_gis.study import Directions
 
-__all__ = ["UNASSIGNED", "assign_zone", "build_zones", "zone_key"]
+__all__ = ["UNASSIGNED", "assign_zone", "build_zones"]
 
 #: Zone id of what no direction takes.
 UNASSIGNED = "unassigned"
 _UNASSIGNED_NAME = "未分配"
 _SLIVER_M = 1.0
-
-
-def zone_key(values: pd.Series) -> pd.Series:
-    """Return ids as text: 500120001, 500120001.0 and "500120001 " are the same zone."""
-    text = values.astype(str).str.strip()
-    return text.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
 
 
 def build_zones(
@@ -135,9 +130,7 @@ def _district(district: gpd.GeoDataFrame, towns: gpd.GeoDataFrame, crs: object) 
     )
 
 
-def _listed(
-    towns: gpd.GeoDataFrame, directions: Directions, notes: list[tuple[str, str]]
-) -> NDArray[np.object_]:
+def _listed(towns: gpd.GeoDataFrame, directions: Directions, notes: list[tuple[str, str]]) -> NDArray[np.object_]:
     """Return the direction of each township from the lists of the study."""
     ids = {z: {z} for z in towns["zone_id"]}
     by_name: dict[str, set[str]] = {}
@@ -153,8 +146,7 @@ def _listed(
                 problems.append(
                     (
                         f"{direction} 中的 {member} 不是乡镇" + (f",是否指 {near}?" if near else ""),
-                        f"{member} in {direction} is no township"
-                        + (f", did you mean {near}?" if near else ""),
+                        f"{member} in {direction} is no township" + (f", did you mean {near}?" if near else ""),
                     )
                 )
             elif len(found) > 1:
@@ -300,9 +292,7 @@ def assign_zone(points: gpd.GeoSeries | gpd.GeoDataFrame, zones: gpd.GeoDataFram
     of_kind = zones.loc[zones["zone_kind"] == kind].sort_values("zone_id")
     if of_kind.empty:
         present = ", ".join(sorted(set(zones["zone_kind"])))
-        raise SchemaError(
-            f"没有类型为 {kind} 的分区;现有: {present}", f"no zone of kind {kind}; there are: {present}"
-        )
+        raise SchemaError(f"没有类型为 {kind} 的分区;现有: {present}", f"no zone of kind {kind}; there are: {present}")
     geometry = points.geometry.to_crs(zones.crs).to_numpy()
     ids = of_kind["zone_id"].to_numpy(dtype=object)
     found = np.full(len(geometry), len(ids), dtype=np.int64)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from pyproj import CRS
 
-__all__ = ["Elevation", "load_elevation", "sample_elevation"]
+__all__ = ["Elevation", "describe_raster", "load_elevation", "sample_elevation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +72,12 @@ def load_elevation(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            warnings.simplefilter("ignore", PendingDeprecationWarning)  # of affine, inside rasterio
             with rasterio.open(path) as raster:
                 if raster.crs is None or raster.transform.is_identity:
                     raise CrsError(
                         f"{name}: 栅格没有坐标系或定位信息;请用 gdal_translate 写入",
-                        f"{name}: the raster has no coordinate system or no position; "
-                        "write them with gdal_translate",
+                        f"{name}: the raster has no coordinate system or no position; write them with gdal_translate",
                     )
                 crs = pyproj.CRS.from_wkt(raster.crs.to_wkt())
                 check_bounds(tuple(raster.bounds), crs, where=name)
@@ -113,7 +113,8 @@ def _window(raster: object, crs: CRS, bounds: tuple[float, float, float, float] 
     lat = np.linspace(bounds[1], bounds[3], 20)
     grid = np.meshgrid(lon, lat)
     x, y = Transformer.from_crs(WGS84, crs, always_xy=True).transform(grid[0].ravel(), grid[1].ravel())
-    column, row = ~raster.transform * (np.asarray(x), np.asarray(y))  # type: ignore[attr-defined]
+    affine = tuple(raster.transform)[:6]  # type: ignore[attr-defined]
+    column, row = _to_pixel(affine, np.asarray(x), np.asarray(y))
     ok = np.isfinite(column) & np.isfinite(row)
     if not ok.any():
         raise _nothing(name)
@@ -183,3 +184,29 @@ def _to_pixel(
     a, b, c, d, e, f = transform
     det = a * e - b * d
     return (e * (x - c) - b * (y - f)) / det, (a * (y - f) - d * (x - c)) / det
+
+
+def describe_raster(path: str | Path) -> dict[str, object]:
+    """Say what a raster holds: size, CRS, bounds, and the range of its first band.
+
+    Raises
+    ------
+    MissingFileError, BrokenFileError
+        The file is not there, is empty, or is no raster.
+    NoDataError
+        The raster holds no value.
+    """
+    grid = load_elevation(path)
+    rows, columns = grid.values.shape
+    a, b, c, d, e, f = grid.transform
+    xs = [c + a * i + b * j for i in (0, columns) for j in (0, rows)]
+    ys = [f + d * i + e * j for i in (0, columns) for j in (0, rows)]
+    return {
+        "rows": rows,
+        "columns": columns,
+        "crs": grid.crs.to_string() if grid.crs.to_epsg() is None else f"EPSG:{grid.crs.to_epsg()}",
+        "bounds": [round(v, 6) for v in (min(xs), min(ys), max(xs), max(ys))],
+        "min": float(np.nanmin(grid.values)),
+        "max": float(np.nanmax(grid.values)),
+        "unknown_cells": int(np.isnan(grid.values).sum()),
+    }

@@ -125,6 +125,7 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
             where=f"{setting} ({files[setting].name})",
         )
         kinds[setting] = spec.kind or kinds.get(setting, "observed")
+        notes.extend(frame.attrs.get("warnings", []))
         for what, count in frame.attrs.get("left_out", {}).items():
             if count:
                 notes.append((f"{files[setting].name}: {what} {count}", f"{files[setting].name}: {what} {count}"))

@@ -77,14 +77,13 @@ def load_layer(
     name = where or str(path)
     check_file(file)
     raw, notes = _read(file, _choose_layer(file, layer, name), encoding, name)
+    if len(raw) == 0:
+        raise NoDataError(f"{name}: 图层没有任何要素", f"{name}: the layer holds no feature")
     problems: list[BishanGisError] = []
     try:
         check_columns(raw, list((columns or {}).values()), where=name)
     except BishanGisError as err:
         problems.append(err)
-    if len(raw) == 0:
-        problems.append(NoDataError(f"{name}: 图层没有任何要素", f"{name}: the layer holds no feature"))
-        raise_together(problems)
     frame = raw
     left_out: dict[str, int] = {}
     try:
@@ -107,7 +106,9 @@ def _choose_layer(file: Path, layer: str | None, name: str) -> str:
     import pyogrio
 
     try:
-        found = pyogrio.list_layers(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what GDAL has to say it says again while reading
+            found = pyogrio.list_layers(file)
     except (RuntimeError, ValueError, OSError) as err:
         raise _broken(name, err) from err
     known = [str(n) for n, kind in found if kind is not None]
@@ -119,8 +120,7 @@ def _choose_layer(file: Path, layer: str | None, name: str) -> str:
         near = nearest_name(layer, known)
         raise InputError(
             f"{name}: 没有图层 {layer};现有: {'、'.join(known)}" + (f";是否指 {near}?" if near else ""),
-            f"{name}: no layer {layer}; it has: {', '.join(known)}"
-            + (f"; did you mean {near}?" if near else ""),
+            f"{name}: no layer {layer}; it has: {', '.join(known)}" + (f"; did you mean {near}?" if near else ""),
         )
     if len(known) > 1:
         raise InputError(
@@ -130,9 +130,7 @@ def _choose_layer(file: Path, layer: str | None, name: str) -> str:
     return known[0]
 
 
-def _read(
-    file: Path, layer: str, encoding: str | None, name: str
-) -> tuple[gpd.GeoDataFrame, list[tuple[str, str]]]:
+def _read(file: Path, layer: str, encoding: str | None, name: str) -> tuple[gpd.GeoDataFrame, list[tuple[str, str]]]:
     import geopandas as gpd
     import pyogrio
 
@@ -150,8 +148,7 @@ def _read(
             frame = pyogrio.read_dataframe(file, layer=layer, encoding=encoding)
         except (UnicodeDecodeError, LookupError) as err:
             raise BrokenFileError(
-                f"{name}: 属性不是 {encoding or '.cpg 所写的编码'};"
-                '请在 study.toml 写 encoding = "GBK" 或 "UTF-8"',
+                f'{name}: 属性不是 {encoding or ".cpg 所写的编码"};请在 study.toml 写 encoding = "GBK" 或 "UTF-8"',
                 f"{name}: attributes are not {encoding or 'what the .cpg says'}; "
                 'set encoding = "GBK" or "UTF-8" in study.toml',
             ) from err
@@ -225,8 +222,7 @@ def _with_crs(
         if frame.crs is None:
             prj = file.suffix.lower() == ".shp" and _sibling(file, ".prj") is None
             raise CrsError(
-                f"{name}: 没有坐标系{' (缺少 .prj)' if prj else ''};"
-                '请在 study.toml 写明,例如 crs = "EPSG:4544"',
+                f'{name}: 没有坐标系{" (缺少 .prj)" if prj else ""};请在 study.toml 写明,例如 crs = "EPSG:4544"',
                 f"{name}: no coordinate system{' (the .prj is missing)' if prj else ''}; "
                 'declare it in study.toml, e.g. crs = "EPSG:4544"',
             )
@@ -283,9 +279,7 @@ def _rename(frame: gpd.GeoDataFrame, columns: Mapping[str, str]) -> gpd.GeoDataF
     geometry = frame.geometry.name
     out = frame.rename_geometry("geometry") if geometry != "geometry" else frame.copy()
     taken = {ours: out[theirs].copy() for ours, theirs in columns.items()}
-    aside = {
-        ours: f"{ours}_source" for ours, theirs in columns.items() if ours != theirs and ours in out.columns
-    }
+    aside = {ours: f"{ours}_source" for ours, theirs in columns.items() if ours != theirs and ours in out.columns}
     out = out.rename(columns=aside)
     used = [t for t in set(columns.values()) if t in out.columns and t not in taken]
     out = out.drop(columns=used)
@@ -308,7 +302,9 @@ def describe_layer(path: str | Path) -> dict[str, Any]:
     file = Path(path)
     check_file(file)
     try:
-        layers = [_describe(pyogrio.read_info(file, layer=str(n))) for n, _ in pyogrio.list_layers(file)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            layers = [_describe(pyogrio.read_info(file, layer=str(n))) for n, _ in pyogrio.list_layers(file)]
     except (RuntimeError, ValueError, OSError) as err:
         raise _broken(str(path), err) from err
     return {"path": str(path), "layers": layers}

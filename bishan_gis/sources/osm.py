@@ -289,8 +289,8 @@ def _check_ids(data: OsmData) -> None:
 
 def _assemble(reader: OsmReader, path: str, header: dict[str, str], box: Polygon | None) -> OsmData:
     """Turn what was collected into arrays."""
-    reader.left_out["rings_broken"] = len(reader.rings)
-    reader.left_out["relations_broken"] = len(reader.relations)
+    reader.left_out["rings_broken"] = len(reader.rings - reader.closed)
+    reader.left_out["relations_broken"] = len(reader.relations - reader.whole)
     lonlat = np.array(reader.point_lonlat, dtype=float).reshape(-1, 2)
     way_lonlat = np.frombuffer(bytes.fromhex("".join(reader.way_wkb)), dtype="<f8").reshape(-1, 2)
     start = np.zeros(len(reader.way_size) + 1, dtype=np.int64)
@@ -307,21 +307,23 @@ def _assemble(reader: OsmReader, path: str, header: dict[str, str], box: Polygon
         way_lon=way_lonlat[:, 0].copy(),
         way_lat=way_lonlat[:, 1].copy(),
         way_tags=reader.way_tags,
-        areas=_area_frame(reader.area_id, reader.area_tags, reader.area_wkb),
+        areas=_area_frame(reader),
         left_out=reader.left_out,
         box=box,
         header=header,
     )
 
 
-def _area_frame(ids: list[str], tags: list[dict[str, str]], wkb: list[str]) -> gpd.GeoDataFrame:
+def _area_frame(reader: OsmReader) -> gpd.GeoDataFrame:
+    """Return the areas, ways before relations, each by id: libosmium's order depends on its buffers."""
     import geopandas as gpd
     import pandas as pd
     import shapely
 
-    shapes = np.asarray(shapely.from_wkb(wkb), dtype=object)
+    order = sorted(range(len(reader.area_id)), key=reader.area_id.__getitem__)
+    ids = [f"{'relation' if is_relation else 'way'}/{number}" for is_relation, number in sorted(reader.area_id)]
+    shapes = np.asarray(shapely.from_wkb([reader.area_wkb[i] for i in order]), dtype=object)
     single = shapely.get_num_geometries(shapes) == 1
     shapes[single] = shapely.get_geometry(shapes[single], 0)
-    return gpd.GeoDataFrame(
-        {"osm_id": pd.Series(ids, dtype="str"), "tags": pd.Series(tags, dtype=object)}, geometry=shapes, crs="EPSG:4326"
-    )
+    tags = pd.Series([reader.area_tags[i] for i in order], dtype=object)
+    return gpd.GeoDataFrame({"osm_id": pd.Series(ids, dtype="str"), "tags": tags}, geometry=shapes, crs="EPSG:4326")

@@ -41,11 +41,13 @@ class OsmReader:
         self.way_id, self.way_size, self.way_ref = array("q"), array("q"), array("q")
         self.way_wkb: list[str] = []
         self.way_tags: list[dict[str, str]] = []
-        self.area_id: list[str] = []
+        self.area_id: list[tuple[bool, int]] = []
         self.area_wkb: list[str] = []
         self.area_tags: list[dict[str, str]] = []
         self.rings: set[int] = set()
         self.relations: set[int] = set()
+        self.closed: set[int] = set()
+        self.whole: set[int] = set()
 
     def read(self, file: Path, progress: Callable[[int], None] | None) -> tuple[dict[str, str], Polygon | None]:
         """Read the file to its end; two passes when areas are wanted."""
@@ -149,11 +151,11 @@ class OsmReader:
     def _take_area(self, area: Any) -> None:
         from_way, number = area.from_way(), area.orig_id()
         if area.num_rings()[0] == 0:
-            return  # assembled to nothing; still in `rings` or `relations`, and counted there
-        (self.rings if from_way else self.relations).discard(number)
+            return  # assembled to nothing
+        (self.closed if from_way else self.whole).add(number)
         tags = dict(area.tags)
         if _is_area(tags, self.area_keys, from_way=from_way):
-            self.area_id.append(f"{'way' if from_way else 'relation'}/{number}")
+            self.area_id.append((not from_way, number))
             self.area_wkb.append(self._polygon(area))
             self.area_tags.append(tags)
 

@@ -27,7 +27,7 @@ from bishan_gis.errors import (
 from bishan_gis.schema import check_columns, nearest_name
 from bishan_gis.sources.bounds import check_bounds
 from bishan_gis.sources.layers import load_layer
-from bishan_gis.sources.tables import check_file, raise_together, read_csv
+from bishan_gis.sources.tables import check_file, raise_together, read_csv, zone_key
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -122,7 +122,7 @@ def _load_table(path: str | Path, setting: PopulationInput, name: str) -> pd.Dat
     check_columns(raw, [setting.zone, *columns.values()], where=name)
     if len(raw) == 0:
         raise NoDataError(f"{name}: 表中没有任何行", f"{name}: the table has no row")
-    out = pd.DataFrame({"zone_id": raw[setting.zone]})
+    out = pd.DataFrame({"zone_id": zone_key(raw[setting.zone])})
     bad: list[str] = []
     for ours, theirs in columns.items():
         text = raw[theirs].str.replace(r"^\d{1,3}(,\d{3})+$", lambda m: m[0].replace(",", ""), regex=True)
@@ -172,25 +172,20 @@ def check_controls(
         wrong = controls.loc[over != 0, "zone_id"].astype(str)
         if len(wrong):
             off = over[over != 0]
-            rows = "; ".join(
-                f"{z}: {d:+,}" for z, d in zip(wrong.head(_SHOWN), off.head(_SHOWN), strict=True)
-            )
+            rows = "; ".join(f"{z}: {d:+,}" for z, d in zip(wrong.head(_SHOWN), off.head(_SHOWN), strict=True))
             names = " + ".join(parts)
             problems.append(
                 ControlTotalError(
                     f"{where}: {len(wrong)} 个分区的 {names} 不等于 people (差值 {rows});请更正",
-                    f"{where}: in {len(wrong)} zones {names} do not add up to people "
-                    f"(off by {rows}); correct them",
+                    f"{where}: in {len(wrong)} zones {names} do not add up to people (off by {rows}); correct them",
                 )
             )
-    ids = controls["zone_id"].astype(str)
+    ids = zone_key(controls["zone_id"])
     twice = sorted(ids[ids.duplicated()].unique())
     if twice:
         shown = ", ".join(twice[:_SHOWN])
         problems.append(
-            SchemaError(
-                f"{where}: 分区重复: {shown}", f"{where}: {len(twice)} zones are listed twice: {shown}"
-            )
+            SchemaError(f"{where}: 分区重复: {shown}", f"{where}: {len(twice)} zones are listed twice: {shown}")
         )
     if zones is not None:
         problems += _zone_problems(ids, zones, where)
@@ -198,7 +193,7 @@ def check_controls(
 
 
 def _zone_problems(ids: pd.Series, zones: pd.DataFrame, where: str) -> list[BishanGisError]:
-    known = zones["zone_id"].astype(str)
+    known = zone_key(zones["zone_id"])
     names = dict(zip(known, zones["name"].astype(str) if "name" in zones else known, strict=True))
     out: list[BishanGisError] = []
     unknown = sorted(set(ids) - set(known))
@@ -223,9 +218,7 @@ def _zone_problems(ids: pd.Series, zones: pd.DataFrame, where: str) -> list[Bish
     return out
 
 
-def _load_grid(
-    path: str | Path, setting: PopulationInput, name: str
-) -> tuple[gpd.GeoDataFrame, list[tuple[str, str]]]:
+def _load_grid(path: str | Path, setting: PopulationInput, name: str) -> tuple[gpd.GeoDataFrame, list[tuple[str, str]]]:
     columns = {"weight": setting.people, **setting.parts}
     frame = load_layer(path, layer=setting.layer, encoding=setting.encoding, columns=columns, where=name)
     out = frame[[*columns, "geometry"]].copy()
@@ -256,9 +249,7 @@ def _load_grid(
     return out.loc[out["weight"] > 0].reset_index(drop=True), notes
 
 
-def _load_raster(
-    path: str | Path, bounds: tuple[float, float, float, float] | None, name: str
-) -> gpd.GeoDataFrame:
+def _load_raster(path: str | Path, bounds: tuple[float, float, float, float] | None, name: str) -> gpd.GeoDataFrame:
     """Return the pixels that hold people as boxes."""
     import geopandas as gpd
     import pyproj
@@ -272,6 +263,7 @@ def _load_raster(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            warnings.simplefilter("ignore", PendingDeprecationWarning)  # of affine, inside rasterio
             with rasterio.open(path) as raster:
                 if raster.crs is None:
                     raise CrsError(
@@ -287,9 +279,7 @@ def _load_raster(
                     near = Window(near.col_off - 1, near.row_off - 1, near.width + 2, near.height + 2)
                     near = near.round_offsets().round_lengths(op="ceil")
                     if not rasterio.windows.intersect(near, whole):
-                        raise NoDataError(
-                            f"{name}: 栅格不覆盖研究区", f"{name}: the raster does not cover the study"
-                        )
+                        raise NoDataError(f"{name}: 栅格不覆盖研究区", f"{name}: the raster does not cover the study")
                     window = near.intersection(whole)
                 band = raster.read(1, window=window, masked=True)
                 transform = raster.window_transform(window)
@@ -305,13 +295,14 @@ def _load_raster(
         n = int((values < 0).sum())
         raise SchemaError(
             f"{name}: {n} 个像元人数为负;若为无数据值请在栅格中写明 nodata",
-            f"{name}: {n} pixels hold people below zero; if that marks no data, "
-            "declare it as nodata in the raster",
+            f"{name}: {n} pixels hold people below zero; if that marks no data, declare it as nodata in the raster",
         )
     rows, columns = np.nonzero(np.nan_to_num(values, nan=0.0, posinf=0.0) > 0)
     if len(rows) == 0:
         raise NoDataError(f"{name}: 研究区内没有人口", f"{name}: no people within the study area")
-    corners = [transform * (columns + dx, rows + dy) for dx, dy in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]
-    rings = np.stack([np.column_stack(c) for c in corners], axis=1)
+    a, b, c, d, e, f = tuple(transform)[:6]
+    column = columns[:, None] + np.array([0, 1, 1, 0, 0])
+    row = rows[:, None] + np.array([0, 0, 1, 1, 0])
+    rings = np.stack([a * column + b * row + c, d * column + e * row + f], axis=2)
     frame = gpd.GeoDataFrame({"weight": values[rows, columns]}, geometry=shapely.polygons(rings), crs=crs)
     return frame.to_crs("EPSG:4326")

@@ -10,7 +10,7 @@ import pandas as pd
 from bishan_gis.errors import BishanGisError, BrokenFileError, MissingFileError
 from bishan_gis.schema import check_columns, nearest_name
 
-__all__ = ["check_file", "load_services", "raise_together", "read_csv"]
+__all__ = ["check_file", "load_services", "raise_together", "read_csv", "zone_key"]
 
 
 def raise_together(problems: Sequence[BishanGisError]) -> None:
@@ -32,9 +32,7 @@ def check_file(path: Path) -> None:
         It is empty.
     """
     if not path.exists():
-        near = (
-            nearest_name(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else None
-        )
+        near = nearest_name(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else None
         raise MissingFileError(
             f"找不到文件 {path}" + (f";同一目录有 {near}" if near else ";请检查路径 (相对于 study.toml)"),
             f"no file {path}" + (f"; the folder has {near}" if near else "; check the path in study.toml"),
@@ -68,9 +66,7 @@ def read_csv(path: str | Path, *, encoding: str | None = None) -> pd.DataFrame:
             frame = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=True)
         except (ValueError, pd.errors.ParserError) as err:
             said = " ".join(str(err).split())
-            raise BrokenFileError(
-                f"{path}: 不是有效的 CSV ({said})", f"{path}: not a valid CSV ({said})"
-            ) from err
+            raise BrokenFileError(f"{path}: 不是有效的 CSV ({said})", f"{path}: not a valid CSV ({said})") from err
         frame.columns = [str(c).strip() for c in frame.columns]
         return pd.DataFrame({c: frame[c].astype(str).str.strip() for c in frame.columns})
     raise BrokenFileError(
@@ -92,3 +88,15 @@ def load_services(path: str | Path) -> pd.DataFrame:
     table = table.rename(columns=columns)
     check_columns(table, ["facility_id", "service"], where=str(path))
     return table[["facility_id", "service"]].drop_duplicates(ignore_index=True)
+
+
+def zone_key(values: pd.Series) -> pd.Series:
+    """Return ids as text: 500120001, 500120001.0 and "500120001 " are the same zone.
+
+    Examples
+    --------
+    >>> zone_key(pd.Series([500120001.0, 2])).tolist()
+    ['500120001', '2']
+    """
+    text = values.astype(str).str.strip()
+    return text.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -138,7 +139,6 @@ def _blob(name: str, x: float, y: float, radius: float, stretch: float = 1.5) ->
 
 def build_water(
     frame: Frame,
-    terrain: Terrain,
     grid: Grid,
     core: Polygon,
     built: BaseGeometry,
@@ -165,7 +165,7 @@ def build_water(
     width = 17 + 5 * SmoothNoise("width", 900)(*coords.T)
     width *= np.clip(np.minimum(at, urban.length - at) / 400, 0.45, 1)
     discs = shapely.buffer(shapely.points(coords), np.clip(width, 7, 28), quad_segs=4)
-    hulls = [shapely.convex_hull(shapely.union(a, b)) for a, b in zip(discs[:-1], discs[1:], strict=True)]
+    hulls = [shapely.convex_hull(shapely.union(a, b)) for a, b in itertools.pairwise(discs)]
     water.river_area = shapely.unary_union(hulls).simplify(1.5)
 
     points = shapely.multipoints(real)

@@ -6,6 +6,7 @@ streets and land-use polygons fit together exactly.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -117,16 +118,13 @@ def build_mesh(outline: Polygon, zone: BaseGeometry, arterials: list[tuple[str, 
     over: dict[Edge, str] = {}
     for line in getattr(noded, "geoms", [noded]):
         pts = np.asarray(line.coords)
-        for p, q in zip(pts[:-1], pts[1:], strict=True):
+        for p, q in itertools.pairwise(pts):
             m = shapely.Point((p + q) / 2)
             near = sorted(tree.query(m, predicate="dwithin", distance=0.03).tolist())
             a, b = mesh.node(*p), mesh.node(*q)
             if a == b:
                 continue
-            if near:
-                cls = sources[near[0]][0]
-            else:
-                cls = "outline" if edge_of_town.distance(m) < 0.1 else "bank"
+            cls = sources[near[0]][0] if near else "outline" if edge_of_town.distance(m) < 0.1 else "bank"
             if near and not ground.contains(m) and border.distance(m) > 0.05:
                 over[edge(a, b)] = cls
             else:
@@ -232,7 +230,7 @@ def subdivide(
             continue
         chord = [a, *(mesh.node(*m) for m in inner), b]
         cls = street_of(area, rng)
-        for m, n in zip(chord[:-1], chord[1:], strict=True):
+        for m, n in itertools.pairwise(chord):
             mesh.cls[edge(m, n)] = cls
         mesh.junction.update((a, b))
         chords.append(chord)

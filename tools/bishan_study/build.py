@@ -19,6 +19,7 @@ from . import (
     facilities,
     farmsteads,
     greens,
+    interchanges,
     landuse,
     layout,
     manifest,
@@ -35,11 +36,25 @@ from .streets import Streets
 from .terrain import Grid, Terrain
 from .townships import build_townships
 
-OBSERVED = ["district.geojson", "townships.csv", "osm_features.geojson", "dem_30s.tif"]
+#: Files that are copied as they are; the rest is made.
+GIVEN = ["district.geojson", "townships.csv", "osm_features.geojson", "dem_30s.tif", "facility_services.csv"]
 STATIONS = [
-    "1号地铁站", "科创小镇", "景山路", "千层岩", "秀湖公园", "秀水湾", "东岳公园", "儿童公园", "聚金大道", "双鱼", "莲花湖",
-    "刘家嘴", "高观音", "沙坡", "成渝高铁站",
-]  # fmt: skip
+    "1号地铁站",
+    "科创小镇",
+    "景山路",
+    "千层岩",
+    "秀湖公园",
+    "秀水湾",
+    "东岳公园",
+    "儿童公园",
+    "聚金大道",
+    "双鱼",
+    "莲花湖",
+    "刘家嘴",
+    "高观音",
+    "沙坡",
+    "成渝高铁站",
+]
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -72,7 +87,7 @@ def main(facts_folder: Path, out: Path) -> dict[str, Any]:
     """
     target = out / "bishan"
     target.mkdir(parents=True, exist_ok=True)
-    for name in OBSERVED:
+    for name in GIVEN:
         if (facts_folder / name).resolve() != (target / name).resolve():
             shutil.copyfile(facts_folder / name, target / name)
     facts = read_facts(target)
@@ -91,7 +106,7 @@ def main(facts_folder: Path, out: Path) -> dict[str, Any]:
     towns = {c: settlement.town_outline(c, terrain, real) for c in layout.TOWNS}
     built = shapely.unary_union([core, *towns.values()])
     grid = Grid(terrain, district.buffer(2200).bounds)
-    water = barriers.build_water(frame, terrain, grid, core, built, district, real)
+    water = barriers.build_water(frame, grid, core, built, district, real)
     lines = barriers.lines_of("railway", layout.RAILWAYS, terrain)
     lines += barriers.lines_of("motorway", layout.MOTORWAYS, terrain)
     barriers.separate_crossings(lines, water)
@@ -166,7 +181,7 @@ def main(facts_folder: Path, out: Path) -> dict[str, Any]:
     streets.connect(real, [{"highway": "footway"}] * len(real), shapely.union(zone, footprints), 40.0)
     streets.tidy()
     doubles = facilities.duplicates(doubled, streets)
-    stops = facilities.bus_stops(streets, built, stock)
+    stops = facilities.bus_stops(streets, built)
     rural.mark_junctions(streets)
     keep = {streets.node(*p) for p in islands}
     streets.drop_small_parts(keep)
@@ -181,19 +196,27 @@ def main(facts_folder: Path, out: Path) -> dict[str, Any]:
         blocks_final(blocks, meshes), [core, *towns.values()], water, lines, hamlets, district, terrain
     )
     write_geojson(target / "landuse.geojson", rows)
-    write_geojson(target / "control_lines.geojson", landuse.control_lines(core, towns, rows, district, terrain))
+    write_geojson(target / "control_lines.geojson", landuse.control_lines(core, towns, district, terrain))
     manifest.write_readme(target / "README.md", stock.gaps)
     manifest.write_datasets(out / "datasets.toml", out)
-    label, length = streets.parts()
+    _, length = streets.parts()
     count: dict[str, int] = {}
     for f in everything:
         count[f.service] = count.get(f.service, 0) + 1
     return {
-        "graph_nodes": streets.graph_nodes(), "street_ways": len(streets.ways), "ways": len(osm.ways), "nodes": len(osm.xy),
-        "buildings": len(buildings), "blocks": len(blocks), "villages": len(hamlets), "landuse": len(rows),
-        "main_share": round(float(length.max() / length.sum()), 4), "street_km": round(float(length.sum() / 1000), 1),
-        "facilities": dict(sorted(count.items())), "total_facilities": sum(count.values()),
-    }  # fmt: skip
+        "graph_nodes": streets.graph_nodes(),
+        "street_ways": len(streets.ways),
+        "ways": len(osm.ways),
+        "nodes": len(osm.xy),
+        "buildings": len(buildings),
+        "blocks": len(blocks),
+        "villages": len(hamlets),
+        "landuse": len(rows),
+        "main_share": round(float(length.max() / length.sum()), 4),
+        "street_km": round(float(length.sum() / 1000), 1),
+        "facilities": dict(sorted(count.items())),
+        "total_facilities": sum(count.values()),
+    }
 
 
 def blocks_final(blocks: list[city.Block], meshes: dict[str, Any]) -> list[city.Block]:

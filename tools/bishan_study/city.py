@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,13 +170,13 @@ def drop_runs(mesh: Mesh, chords: list[list[int]], rng: np.random.Generator, sha
             if n in mesh.junction or n == nodes[-1]:
                 local = mesh.cls[edge(run[0], run[1])] not in ("tertiary", "secondary", "primary")
                 if local and rng.random() < share:
-                    for a, b in zip(run[:-1], run[1:], strict=True):
+                    for a, b in itertools.pairwise(run):
                         mesh.cls[edge(a, b)] = NO_STREET
                 run = [n]
 
 
 def street_edges(mesh: Mesh) -> dict[tuple[int, int], str]:
-    """Final street edges of a mesh (edges that were split give way to their parts)."""
+    """Return the final street edges of a mesh (edges that were split give way to their parts)."""
     return {e: c for e, c in mesh.cls.items() if e not in mesh.mid and c in STREETS}
 
 

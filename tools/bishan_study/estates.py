@@ -247,15 +247,22 @@ def housing(block: Block, blocked: BaseGeometry, rng: np.random.Generator) -> li
 
 
 WORKPLACES = {
-    "0901": ("commercial", 48, 24, 16, 18, 3), "0902": ("office", 36, 26, 22, 24, 9), "0801": ("public", 56, 16, 18, 30, 4),
-    "080403": ("school", 62, 14, 22, 34, 4), "080601": ("hospital", 60, 20, 20, 26, 6), "0802": ("office", 46, 18, 20, 26, 5),
-    "080302": ("public", 44, 30, 20, 24, 2), "080301": ("public", 50, 34, 20, 24, 3), "080401": ("university", 66, 16, 24, 32, 5),
-    "0805": ("public", 60, 44, 30, 30, 1), "1101": ("warehouse", 70, 30, 22, 20, 1),
-}  # fmt: skip
+    "0901": ("commercial", 48, 24, 16, 18, 3),
+    "0902": ("office", 36, 26, 22, 24, 9),
+    "0801": ("public", 56, 16, 18, 30, 4),
+    "080403": ("school", 62, 14, 22, 34, 4),
+    "080601": ("hospital", 60, 20, 20, 26, 6),
+    "0802": ("office", 46, 18, 20, 26, 5),
+    "080302": ("public", 44, 30, 20, 24, 2),
+    "080301": ("public", 50, 34, 20, 24, 3),
+    "080401": ("university", 66, 16, 24, 32, 5),
+    "0805": ("public", 60, 44, 30, 30, 1),
+    "1101": ("warehouse", 70, 30, 22, 20, 1),
+}
 
 
 def workplaces(block: Block, blocked: BaseGeometry, rng: np.random.Generator) -> list[Building]:
-    """Buildings of shops, offices, schools and other workplaces."""
+    """Place the buildings of shops, offices, schools and other workplaces."""
     kind, long_m, deep_m, gap_x, gap_y, levels = WORKPLACES[block.use]
     inner = block.polygon.buffer(-10).difference(blocked)
     if inner.is_empty or inner.area < 900:
@@ -271,7 +278,7 @@ def workplaces(block: Block, blocked: BaseGeometry, rng: np.random.Generator) ->
 
 
 def sheds(block: Block, blocked: BaseGeometry, rng: np.random.Generator) -> list[Building]:
-    """Factory halls of an industrial block."""
+    """Place the halls of an industrial block."""
     inner = block.polygon.buffer(-14).difference(blocked)
     if inner.is_empty or inner.area < 2500:
         return []

@@ -102,7 +102,7 @@ class Stock:
         return tags
 
     def frontage(self, block: Block, rng: np.random.Generator, depth: float) -> tuple[float, float] | None:
-        """A point inside a block, `depth` metres behind one of its streets."""
+        """Return a point inside a block, `depth` metres behind one of its streets."""
         mesh = self.mesh_of[block.place]
         ring = mesh.expand(block.ring)
         sides = []
@@ -264,7 +264,7 @@ def duplicates(chosen: list[Facility], streets: Streets) -> list[Facility]:
     return out
 
 
-def bus_stops(streets: Streets, built: shapely.Geometry, stock: Stock) -> list[Facility]:
+def bus_stops(streets: Streets, built: shapely.Geometry) -> list[Facility]:
     """Bus stops along main roads, every 400 to 600 m in built-up land and farther apart outside."""
     rng = stream("bus")
     out: list[Facility] = []

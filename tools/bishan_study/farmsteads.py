@@ -71,12 +71,12 @@ def build_farmsteads(
             v = np.array([-u[1], u[0]]) * float(rng.choice([-1, 1]))
             bend = np.round(foot + v * float(rng.uniform(30, 75)) + u * float(rng.uniform(-12, 12)), 2)
             tip = np.round(bend + (v + u * float(rng.uniform(-0.7, 0.7))) * float(rng.uniform(25, 75)), 2)
-            lane = LineString([foot, bend, tip])
-            away = LineString([foot + v * 6, bend, tip])
             points = np.array([foot, bend, tip])
             keys = [(int(c[0] // 40), int(c[1] // 40)) for c in points]
             if any((i + a, j + b) in laid for i, j in keys for a in (-1, 0, 1) for b in (-1, 0, 1)):
                 continue
+            lane = LineString([foot, bend, tip])
+            away = LineString([foot + v * 6, bend, tip])
             if wet.intersects(lane) or not free.contains(lane):
                 continue
             if len(tree.query(away, predicate="dwithin", distance=5)) or len(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import shapely
+from rasterio import Affine
 from rasterio.features import shapes, sieve
-from rasterio.transform import from_origin
 from scipy.ndimage import median_filter
 from shapely.geometry import LineString, shape
 from shapely.geometry.base import BaseGeometry
@@ -20,6 +20,7 @@ from .uses import NAMES
 from .villages import Village
 
 PIXEL_M = 100.0
+FOREST_SHARE = 0.46  # about what is published for the district
 
 
 def _pieces(geom: BaseGeometry) -> list[Any]:
@@ -28,7 +29,7 @@ def _pieces(geom: BaseGeometry) -> list[Any]:
 
 
 def clean_pieces(geom: BaseGeometry) -> list[Any]:
-    """Valid polygons of a geometry in degrees whose coordinates are rounded to 6 decimals."""
+    """Return the valid polygons of a geometry in degrees whose coordinates are rounded to 6 decimals."""
     done: list[Any] = []
     open_parts = _pieces(geom)
     for attempt in range(5):
@@ -52,10 +53,13 @@ def countryside(district: BaseGeometry, terrain: Terrain) -> list[tuple[str, Bas
     wood = slope / 0.13 + np.maximum(height - 380, 0) / 160 + 0.42 * SmoothNoise("wood", 2200)(gx, gy)
     fruit = SmoothNoise("fruit", 1700)(gx, gy)
     wood += 0.42 * SmoothNoise("copse", 900)(gx, gy) * (slope > 0.012)
-    klass = np.where(wood > 1.0, 3, np.where(fruit > 1.15, 2, 1)).astype("uint8")
+    shapely.prepare(district)
+    inside = shapely.contains_xy(district, gx, gy)
+    limit = float(np.quantile(wood[inside], 1 - FOREST_SHARE))
+    klass = np.where(wood > limit, 3, np.where(fruit > 1.15, 2, 1)).astype("uint8")
     klass = sieve(klass, 16)
     codes = {1: "01", 2: "0201", 3: "03"}
-    found = [(codes[int(v)], shape(g)) for g, v in shapes(klass, transform=from_origin(x0, y1, PIXEL_M, PIXEL_M))]
+    found = [(codes[int(v)], shape(g)) for g, v in shapes(klass, transform=Affine(PIXEL_M, 0, x0, 0, -PIXEL_M, y1))]
     simple = shapely.coverage_simplify(np.array([g for _, g in found]), 120)
     wave = SmoothNoise("wave", 420)
 
@@ -119,7 +123,6 @@ def build_landuse(
 def control_lines(
     core: BaseGeometry,
     towns: dict[str, BaseGeometry],
-    landuse: list[dict[str, Any]],
     district: BaseGeometry,
     terrain: Terrain,
 ) -> list[dict[str, Any]]:
@@ -135,7 +138,7 @@ def control_lines(
 
     def vector(mask: np.ndarray, least: float) -> BaseGeometry:
         mask = median_filter(mask.astype("uint8"), size=3)
-        found = [shape(g) for g, v in shapes(mask, transform=from_origin(x0, y1, step, step)) if v]
+        found = [shape(g) for g, v in shapes(mask, transform=Affine(step, 0, x0, 0, -step, y1)) if v]
         return shapely.unary_union([g for g in found if g.area > least]).buffer(60).buffer(-60).simplify(70)
 
     eco_area = vector(eco, 900_000).intersection(district).difference(growth)

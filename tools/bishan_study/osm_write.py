@@ -9,7 +9,7 @@ import numpy as np
 import osmium
 from shapely.geometry import Polygon
 
-from .barriers import Barrier, Water
+from .barriers import Barrier, Water, offset_parts
 from .estates import Building
 from .facilities import Facility
 from .geo import to_lonlat

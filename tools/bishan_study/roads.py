@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,7 +77,7 @@ class RoadMaker:
 
     def add_route(self, cells: list[int], rank: int, discount: float) -> None:
         """Lay a road of class `rank` along `cells`."""
-        for a, b in zip(cells[:-1], cells[1:], strict=True):
+        for a, b in itertools.pairwise(cells):
             edge = (min(a, b), max(a, b))
             self.edges[edge] = min(rank, self.edges.get(edge, 99))
         fresh = [c for c in cells if c not in self._laid]
@@ -214,7 +215,7 @@ def cross_zone(points: np.ndarray, zone: BaseGeometry) -> list[tuple[bool, np.nd
     )
     along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     runs: list[tuple[bool, np.ndarray]] = []
-    for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+    for a, b in itertools.pairwise(cuts):
         if b - a < 0.5:
             continue
         inner = points[(along > a + 0.01) & (along < b - 0.01)]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from rasterio import Affine
 from rasterio.features import shapes
-from rasterio.transform import from_origin
 from shapely.geometry import LineString, Polygon, shape
 
 from . import layout
@@ -64,7 +64,7 @@ def _outline(score: np.ndarray, x0: float, y1: float, area_m2: float) -> Polygon
     cells = int(area_m2 / STEP_M**2)
     limit = np.sort(score.ravel())[::-1][cells]
     mask = (score > limit).astype("uint8")
-    geoms = [shape(g) for g, v in shapes(mask, transform=from_origin(x0, y1, STEP_M, STEP_M)) if v]
+    geoms = [shape(g) for g, v in shapes(mask, transform=Affine(STEP_M, 0, x0, 0, -STEP_M, y1)) if v]
     merged = shapely.unary_union(geoms).buffer(130).buffer(-230).buffer(100)
     parts = sorted(getattr(merged, "geoms", [merged]), key=lambda g: -g.area)
     ring = np.asarray(Polygon(parts[0].exterior).simplify(55).exterior.coords)

@@ -204,7 +204,7 @@ class Streets:
         return found
 
     def parts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Connected part of every node, and walkable street length [m] of every part."""
+        """Return the connected part of every node, and walkable street length [m] of every part."""
         _, ends = self.segments(ground=False, walkable=True)
         n = len(self.xy)
         link = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n, n))

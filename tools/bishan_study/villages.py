@@ -14,7 +14,6 @@ from .geo import stream
 from .streets import Streets
 from .terrain import Terrain
 
-
 IN_VILLAGES = 0.76  # share of the rural people in villages; the others live on scattered farmsteads
 
 
@@ -49,7 +48,14 @@ def grow_lanes(
     size : int
         Number of lane pieces tried.
     """
+
+    def fall(x: float, y: float) -> tuple[float, float]:
+        z = terrain.height(x + np.array([50, -50, 0, 0]), y + np.array([0, 0, 50, -50]))
+        return float(z[0] - z[1]), float(z[2] - z[3])
+
     nodes = [np.array([village.x, village.y])]
+    falls = [fall(village.x, village.y)]
+    middles = np.full((size + 1, 2), 1e12)
     heading = [float(rng.uniform(0, 2 * np.pi))]
     lines: list[LineString] = []
     for _ in range(size * 8):
@@ -63,8 +69,7 @@ def grow_lanes(
         p = nodes[k]
         turn = rng.normal(0, 0.35) if rng.random() < 0.6 else rng.choice([-1, 1]) * rng.uniform(1.1, 1.8)
         a = heading[k] + float(turn)
-        z = terrain.height(p[0] + np.array([50, -50, 0, 0]), p[1] + np.array([0, 0, 50, -50]))
-        gx, gy = float(z[0] - z[1]), float(z[2] - z[3])
+        gx, gy = falls[k]
         if np.hypot(gx, gy) > 6:  # follow the contour
             contour = float(np.arctan2(gx, -gy))
             contour += np.pi if np.cos(a - contour) < 0 else 0
@@ -78,15 +83,18 @@ def grow_lanes(
             q = nodes[close]
         line = LineString([p, q])
         trimmed = LineString([p + (q - p) * 0.06, q - (q - p) * 0.06]) if close != k else line
+        near = np.flatnonzero(np.hypot(*(middles[: len(lines)] - (p + q) / 2).T) < 115).tolist()
         if (
             line.length < 20
+            or any(trimmed.distance(lines[n]) < (3 if lines[n].intersects(line) else 13) for n in near)
             or wet.intersects(line)
-            or any(trimmed.distance(other) < (3 if other.intersects(line) else 13) for other in lines)
         ):
             continue
+        middles[len(lines)] = (p + q) / 2
         lines.append(line)
         if gaps[close] >= 30:
             nodes.append(q)
+            falls.append(fall(float(q[0]), float(q[1])))
             heading.append(a)
         ends = terrain.height(np.array([p[0], q[0]]), np.array([p[1], q[1]]))
         rise = abs(float(ends[1] - ends[0])) / line.length
@@ -104,44 +112,44 @@ def place_houses(
     village: Village, roads: list[LineString], blocked: shapely.STRtree, wet: BaseGeometry, rng: np.random.Generator
 ) -> list[Building]:
     """Put farmsteads along the lanes until the floor space fits the people."""
-    need = village.people * FLOOR_M2
-    out: list[Building] = []
-    have = 0.0
     spots = []
     for line in [*village.lanes, *roads]:
         at = float(rng.uniform(6, 16))
         while at < line.length - 6:
-            for sign in (1, -1):
-                spots.append((line, at, sign))
+            spots.append((line, at))
             at += float(rng.uniform(19, 34))
-    for k in rng.permutation(len(spots)).tolist():
-        if have >= need:
+    if not spots:
+        return []
+    lines, at_m = np.array([s[0] for s in spots]), np.array([s[1] for s in spots])
+    p = shapely.get_coordinates(shapely.line_interpolate_point(lines, at_m))
+    q = shapely.get_coordinates(shapely.line_interpolate_point(lines, np.maximum(at_m - 2, 0)))
+    u = (p - q) / np.maximum(np.hypot(*(p - q).T), 1e-6)[:, None]
+    p, u = np.vstack([p, p]), np.vstack([u, u])
+    side = np.repeat([1.0, -1.0], len(spots))[:, None]
+    v = np.column_stack([-u[:, 1], u[:, 0]]) * side
+    wide, deep = rng.uniform(15, 32, (len(p), 1)), rng.uniform(9, 12.5, (len(p), 1))
+    front = p + v * rng.uniform(6.5, 11, (len(p), 1))
+    half = u * wide / 2
+    corners = np.stack([front - half, front + half, front + half + v * deep, front - half + v * deep], axis=1)
+    houses = shapely.polygons(np.round(corners, 2))
+    bad = shapely.intersects(wet, houses)
+    bad[blocked.query(houses, predicate="dwithin", distance=3.0)[0]] = True
+    one, two = shapely.STRtree(houses).query(houses, predicate="dwithin", distance=3.0)
+    rivals: dict[int, list[int]] = {}
+    for a, b in zip(one.tolist(), two.tolist(), strict=True):
+        rivals.setdefault(a, []).append(b)
+    need, chosen, out = village.people * FLOOR_M2, set[int](), []
+    levels = rng.choice([2, 3, 4], p=[0.45, 0.42, 0.13], size=len(houses))
+    for k in rng.permutation(len(houses)).tolist():
+        if need <= 0:
             break
-        line, at, sign = spots[k]
-        p, q = np.array(line.interpolate(at).coords[0]), np.array(line.interpolate(min(at + 2, line.length)).coords[0])
-        d = float(np.hypot(*(q - p)))
-        if d < 0.5:
+        if bad[k] or any(r in chosen for r in rivals[k]):
             continue
-        u = (q - p) / d
-        v = np.array([-u[1], u[0]]) * sign
-        wide, deep = float(rng.uniform(15, 32)), float(rng.uniform(9, 12.5))
-        base = p + v * float(rng.uniform(6.5, 11))
-        corners = [
-            base - u * wide / 2,
-            base + u * wide / 2,
-            base + u * wide / 2 + v * deep,
-            base - u * wide / 2 + v * deep,
-        ]
-        house = Polygon(np.round(corners, 2))
-        if wet.intersects(house) or len(blocked.query(house, predicate="dwithin", distance=3.0)):
-            continue
-        if village.houses and shapely.distance(np.array(village.houses), house).min() < 3:
-            continue
-        levels = int(rng.choice([2, 3, 4], p=[0.45, 0.42, 0.13]))
-        have += house.area * levels
-        village.houses.append(house)
-        kind = "house" if wide < 22 else "residential"
-        out.append(Building(house, {"building": kind, "building:levels": str(levels)}))
+        chosen.add(k)
+        need -= houses[k].area * int(levels[k])
+        village.houses.append(houses[k])
+        kind = "house" if wide[k, 0] < 22 else "residential"
+        out.append(Building(houses[k], {"building": kind, "building:levels": str(levels[k])}))
     return out
 
 

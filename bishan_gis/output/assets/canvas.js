@@ -211,7 +211,7 @@
         if (style.code) this._codes(ctx, v, c, style.code);
         if (style.stroke) {
           ctx.setLineDash(style.dash || []);
-          ctx.lineWidth = style.width || 1;
+          ctx.lineWidth = BG.widthAt(style.width || 1, v.zoom);
           ctx.strokeStyle = style.stroke;
           ctx.stroke();
         }

@@ -69,7 +69,6 @@
       app.legend([
         { title: app.t("legend_cells"), unit: m.age().key === "all" ? app.t("people") : m.age().name, rows },
         { title: app.t("legend_more"), rows: more, note: compare },
-        { title: "", rows: [], note: "" },
       ]);
     }
 
@@ -99,10 +98,10 @@
       const dirs = named(m.directions).sort((a, b) => rate(a) - rate(b));
       const towns = named(m.townships);
       const bars = BG.bars(app, app.t("by_direction"), dirs.map((r) => ({
-        name: r.name, color: r.color, value: fmt.percent(r.yes, r.all), sub: app.t("short_of", { n: fmt.people(r.gap) }),
+        name: r.name, color: r.color, value: fmt.percent(r.yes, r.all), sub: fmt.people(r.gap),
         parts: [{ share: r.yes / r.all, fill: k.reach[Math.min(1, cut)] }, { share: r.unknown / r.all, fill: k.unknown, hatch: "/" },
           { share: r.gap / r.all, fill: k.gap }],
-      })), app.t("low_first"));
+      })), [app.t("cov_rate"), app.t("cov_gap")], app.t("low_first"));
       const columns = [
         { text: app.t("zone_township"), value: (r) => r.name, show: (r) => r.name },
         { text: app.t("cov_rate"), value: rate, show: (r) => fmt.percent(r.yes, r.all) },

@@ -6,8 +6,8 @@
   BG.pages.district = function (app) {
     const m = new BG.Model(app), c = app.config, k = app.tokens;
     const { facilities, zones, landuse } = app.layers;
-    const groups = [...new Set(c.services.map((s) => s.group))];
-    const color = (s) => k.groups[groups.indexOf(c.services[s].group) % k.groups.length];
+    const families = [...new Set(c.services.map((s) => s.family))];
+    const color = (s) => k.groups[families.indexOf(c.services[s].family) % k.groups.length];
     const d = facilities.data;
     facilities.options.color = (i) => color(d.s[i]);
 
@@ -26,9 +26,9 @@
     }
 
     function legend(filter) {
-      const shown = new Map(groups.map((g) => [g, 0]));
+      const shown = new Map(families.map((g) => [g, 0]));
       for (let i = 0; i < d.x.length; i++) {
-        if (filter(i)) shown.set(c.services[d.s[i]].group, shown.get(c.services[d.s[i]].group) + 1);
+        if (filter(i)) shown.set(c.services[d.s[i]].family, shown.get(c.services[d.s[i]].family) + 1);
       }
       const sections = [
         { title: app.t("directions"), unit: app.t("people"), note: c.directionNote, rows: m.directions.map((z) => ({
@@ -36,10 +36,10 @@
       ];
       if (app.isOn("facilities")) sections.push({ title: app.t("facilities"), unit: app.t("places"),
         rows: [...shown].filter(([, n]) => n).map(([g, n]) => ({
-          style: { fill: k.groups[groups.indexOf(g) % k.groups.length], shape: "dot" }, text: g, value: fmt.exact(n) })) });
-      if (app.isOn("control")) sections.push({ title: app.t("control_lines"), unit: "km²", rows: c.controlLines.map((x) => ({
+          style: { fill: k.groups[families.indexOf(g) % k.groups.length], shape: "dot" }, text: g, value: fmt.exact(n) })) });
+      if (app.isOn("control")) sections.unshift({ title: app.t("control_lines"), unit: "km²", rows: c.controlLines.map((x) => ({
         style: { stroke: x.stroke, shape: "dashed" }, text: x.name, value: fmt.area(x.area).replace(" km²", "") })) });
-      if (app.isOn("landuse")) sections.push({ title: app.t("landuse"), unit: "km²", rows: c.landuse.map((x) => ({
+      if (app.isOn("landuse")) sections.unshift({ title: app.t("landuse"), unit: "km²", rows: c.landuse.map((x) => ({
         style: { fill: x.fill, hatch: x.hatch, shape: "land" }, text: x.code + " " + x.name, value: fmt.area(x.area).replace(" km²", "") })) });
       app.legend(sections);
     }
@@ -59,9 +59,9 @@
       const most = Math.max(...m.directions.map((z) => z.people[0]), 1);
       const bars = BG.bars(app, app.t("by_direction"), m.directions.slice().sort((a, b) => b.people[0] - a.people[0]).map((z) => ({
         name: z.name, color: z.color, value: fmt.people(z.people[0]),
-        sub: what + " " + fmt.exact(counts.get(z.index)) + " " + app.t("places"),
+        sub: fmt.exact(counts.get(z.index)),
         parts: [{ share: z.people[0] / most, fill: z.color }],
-      })), app.t("people"));
+      })), [app.t("population"), one >= 0 ? app.t("places") : what]);
       const columns = [
         { text: app.t("zone_township"), value: (z) => z.name, show: (z) => z.name },
         { text: app.t("population"), value: (z) => z.people[0], show: (z) => fmt.people(z.people[0]) },

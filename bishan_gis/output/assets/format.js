@@ -13,9 +13,9 @@
     percent(part, whole) {
       if (!(whole > 0)) return "—";
       const tenths = round(part / whole * 1000);
-      if (tenths >= 1000 && part < whole) return ">99.9 %";
-      if (tenths <= 0 && part > 0) return "<0.1 %";
-      return (tenths / 10).toFixed(1) + " %";
+      if (tenths >= 1000 && part < whole) return ">99.9\u00a0%";
+      if (tenths <= 0 && part > 0) return "<0.1\u00a0%";
+      return (tenths / 10).toFixed(1) + "\u00a0%";
     },
     minutes: (s) => String(Math.max(1, Math.ceil(s / 60))),
     distance(m) {

@@ -11,8 +11,8 @@
     BG.current = app;
     try {
       await Promise.all(Object.values(layers).map((layer) => layer.load()));
-      app.home();
       BG.pages[app.config.page](app);
+      app.home();
       BG.search(app);
       document.body.dataset.ready = "yes";
     } catch (error) {
@@ -74,7 +74,7 @@
     }
 
     title(...parts) {
-      const text = [this.config.place, ...parts].join(" · ");
+      const text = [this.config.place, ...parts].filter(Boolean).join(" · ");
       find("title").textContent = text;
       document.title = text;
     }

@@ -31,16 +31,14 @@
     },
     draw(ctx, v) {
       const d = this.data, side = this._side * v.k;
-      const tiny = side < 6, small = Math.max(2, side);
+      const tiny = side < 6;
       ctx.globalAlpha = v.zoom >= 13.5 ? 0.8 : 1;
       this.options.classes.forEach((style, c) => {
         ctx.beginPath();
         for (let f = 0; f < d.r.length; f++) {
           if (d.c[f] !== c || !BG.seen(this._cellBox, f, v)) continue;
           if (tiny) {
-            const px = Math.round((this.cx[f] * v.k + v.dx - small / 2) * v.ratio) / v.ratio;
-            const py = Math.round((v.dy - this.cy[f] * v.k - small / 2) * v.ratio) / v.ratio;
-            ctx.rect(px, py, Math.ceil(small), Math.ceil(small));
+            this._dot(ctx, v, f, side);
           } else {
             for (let i = this._rings[f]; i < this._rings[f + 1]; i++) {
               BG.trace(ctx, v, d.x, d.y, this._start[i], this._start[i + 1], true);
@@ -57,6 +55,13 @@
       });
       ctx.globalAlpha = 1;
       if (this._marked >= 0) this._outline(ctx, v, this._marked);
+    },
+    // A cell of a few pixels: its edges on whole pixels, so that neighbours neither overlap nor part.
+    _dot(ctx, v, f, side) {
+      const left = (this.cx[f] * v.k + v.dx - side / 2) * v.ratio, top = (v.dy - this.cy[f] * v.k - side / 2) * v.ratio;
+      const x = Math.round(left), y = Math.round(top), grow = side * v.ratio;
+      const w = Math.max(1, Math.round(left + grow) - x), h = Math.max(1, Math.round(top + grow) - y);
+      ctx.rect(x / v.ratio, y / v.ratio, w / v.ratio, h / v.ratio);
     },
     _outline(ctx, v, f) {
       ctx.beginPath();
@@ -97,16 +102,19 @@
   BG.Points = BG.CanvasLayer.extend({
     setFilter(filter) {
       this._filter = filter;
+      let n = 0;
+      for (let i = 0; i < this.data.x.length; i++) n += filter(i) ? 1 : 0;
+      this._many = n > 1000;
       return this.redraw();
     },
     _radius(zoom) {
-      return BG.widthAt([2.2, 5, 7], zoom);
+      return BG.widthAt(this._many ? [0.9, 2.8, 6] : [1.2, 4.5, 7], zoom);
     },
     draw(ctx, v) {
       const d = this.data, r = this._radius(v.zoom);
       const color = this.options.color || (() => "#1a1a1a");
       ctx.strokeStyle = "#ffffff";
-      ctx.lineWidth = BG.widthAt([0.8, 1.6, 2], v.zoom);
+      ctx.lineWidth = BG.widthAt(this._many ? [0.3, 0.8, 2] : [0.4, 1.6, 2], v.zoom);
       for (let i = 0; i < d.x.length; i++) {
         if (this._filter && !this._filter(i)) continue;
         const px = d.x[i] * v.k + v.dx, py = v.dy - d.y[i] * v.k;
@@ -189,25 +197,36 @@
         const size = name.size || 12;
         ctx.font = (name.bold ? "700 " : "500 ") + size + "px " + this.options.font;
         const w = ctx.measureText(name.text).width + (name.color ? 22 : 6), h = size + (name.color ? 10 : 5);
-        const px = this.data.x[i] * v.k + v.dx, py = v.dy - this.data.y[i] * v.k;
+        const edge = this.data.x[i] * v.k + v.dx, py = v.dy - this.data.y[i] * v.k;
+        const px = name.side ? edge + name.side * (w / 2 + 12) : edge;
         for (const shift of [0, h, -h, 2 * h, -2 * h]) {
           const box = [px - w / 2, py + shift - h / 2, px + w / 2, py + shift + h / 2];
           const free = taken.every((t) => box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]);
           if (!free) continue;
           taken.push(box);
+          if (name.side && !shift) this._tick(ctx, name, edge, py);
           this._write(ctx, name, px, py + shift, w, h);
           return;
         }
       });
+    },
+    _tick(ctx, name, edge, py) {
+      ctx.beginPath();
+      ctx.moveTo(edge - name.side * 5, py);
+      ctx.lineTo(edge + name.side * 12, py);
+      ctx.strokeStyle = name.color;
+      ctx.lineWidth = 2;
+      ctx.stroke();
     },
     _write(ctx, name, px, py, w, h) {
       if (name.color) {
         ctx.fillStyle = "rgba(255,255,255,.92)";
         ctx.fillRect(px - w / 2, py - h / 2, w, h);
         ctx.fillStyle = name.color;
-        ctx.fillRect(px - w / 2, py - h / 2, 6, h);
+        const at = name.side < 0 ? px + w / 2 - 6 : px - w / 2;
+        ctx.fillRect(at, py - h / 2, 6, h);
         ctx.fillStyle = "#1a1a1a";
-        ctx.fillText(name.text, px + 4, py + 1);
+        ctx.fillText(name.text, px + (name.side < 0 ? -4 : 4), py + 1);
         return;
       }
       ctx.strokeStyle = "rgba(255,255,255,.9)";

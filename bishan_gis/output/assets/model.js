@@ -88,7 +88,7 @@
     // Card of a cell: who lives here, every service against its own standard, what is missing first.
     cellCard(i) {
       const app = this.app, c = this.c;
-      const ages = el("p", "ages", ...c.ages.filter((a) => a.key !== "all").map((a) =>
+      const ages = el("p", "ages", ...c.ages.filter((a) => a.parts.length === 1).map((a) =>
         el("span", "", a.name + " ", el("b", "", fmt.exact(this.people(a)[i])))));
       const rows = c.services.map((s, k) => {
         const ok = this.reached(k, i, s.level * 60);

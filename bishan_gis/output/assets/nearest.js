@@ -75,9 +75,9 @@
       const dirs = m.directions.map((z) => byZone.get(z.index)).sort((a, b) => b.half - a.half || b.far - a.far);
       const bars = BG.bars(app, app.t("by_direction"), dirs.map((z) => ({
         name: z.name, color: z.color, value: minuteText(z.half) + " " + app.t("min"),
-        sub: app.t("near_most") + " " + minuteText(z.most) + " " + app.t("min"),
+        sub: minuteText(z.most) + " " + app.t("min"),
         parts: [...z.sums].map((n, i) => ({ share: n / z.all, fill: styles[i].fill, hatch: styles[i].hatch })),
-      })), app.t("far_first"));
+      })), [app.t("near_50"), app.t("near_90s")], app.t("far_first"));
       const columns = [
         { text: app.t("zone_township"), value: (r) => r.name, show: (r) => r.name },
         { text: app.t("near_half"), value: (r) => r.half, show: (r) => minuteText(r.half) },
@@ -88,12 +88,12 @@
       const towns = m.townships.map((z) => byZone.get(z.index));
       app.panel(bars, BG.table(app, app.t("by_township"), columns, towns, { ...d, name: app.t("sum") }, m.rowActions()),
         m.clause(service));
-      const part = [sub.unreachable ? app.t("status_unreachable") + " " + fmt.people(sub.unreachable) : "",
-        sub.off_network ? app.t("status_off_network") + " " + fmt.people(sub.off_network) : ""].filter(Boolean);
+      const part = [sub.unreachable ? app.t("incl_unreachable", { n: fmt.people(sub.unreachable) }) : "",
+        sub.off_network ? app.t("incl_off_network", { n: fmt.people(sub.off_network) }) : ""].filter(Boolean);
       app.legend([
         { title: app.t("legend_minutes"), unit: app.t("people"), rows: names.map((text, i) => ({
           style: styles[i], text, value: fmt.people(d.sums[i]), muted: !count[i] })),
-          note: part.length ? app.t("among_last") + " " + part.join(" · ") : null },
+          note: part.join(" ") || null },
         { title: app.t("legend_more"), rows: [{ style: { fill: k.ink, shape: "dot" }, text: service.name,
           value: fmt.exact(service.n) + " " + app.t("places") }], note: app.t("speed_note", c.profile) },
       ]);

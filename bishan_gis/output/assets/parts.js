@@ -4,8 +4,9 @@
   const el = BG.el;
 
   // Rows of {name, color, parts: [{share, fill, hatch}], value, sub, hint}.
-  BG.bars = function (app, title, rows, note) {
-    const list = el("ul", "bars");
+  BG.bars = function (app, title, rows, heads, note) {
+    const list = el("ul", "bars", el("li", "columns", el("span"), el("span", "", note || ""),
+      ...heads.map((h, i) => el("span", i ? "sub" : "value", h))));
     for (const row of rows) {
       const bar = el("div", "bar");
       for (const p of row.parts) {
@@ -17,7 +18,7 @@
       const name = el("span", "name", row.color ? app.swatch({ fill: row.color }) : null, row.name);
       list.append(el("li", "", name, bar, el("span", "value", row.value), row.sub ? el("span", "sub", row.sub) : null));
     }
-    return el("section", "", el("h2", "", title, note ? el("span", "unit", note) : null), list);
+    return el("section", "", el("h2", "", title), list);
   };
 
   // columns: [{text, value(row), show(row), sort}], the first is the name; `sum` is the last row.
@@ -130,9 +131,25 @@
     input.addEventListener("blur", () => setTimeout(close, 150));
   };
 
+  // All canvases as one with a white ground: on paper a browser may paint each canvas opaque, hiding those below.
+  BG.flatten = function (map) {
+    const order = (c) => Number(c.parentNode.style.zIndex);
+    const all = [...map.getContainer().querySelectorAll("canvas.bg-canvas")].sort((a, b) => order(a) - order(b));
+    const pane = map.getPane("bg-print") || map.createPane("bg-print");
+    const one = all[0].cloneNode();
+    one.className = "print-canvas";
+    pane.style.zIndex = 390;
+    const ctx = one.getContext("2d");
+    ctx.fillStyle = "#ffffff";
+    ctx.fillRect(0, 0, one.width, one.height);
+    all.forEach((c) => ctx.drawImage(c, 0, 0));
+    pane.append(one);
+    return one;
+  };
+
   // Print takes the drawing as it stands, on A4 across, with canvases drawn finer.
   BG.printer = function (app) {
-    let before = null;
+    let before = null, sheet = null;
     const begin = () => {
       if (BG.printing) return;
       before = { home: app.atHome(), zoom: app.map.getZoom(), centre: app.map.getCenter(), box: app.map.getBounds() };
@@ -140,11 +157,14 @@
       document.body.classList.add("printing");
       app._arrange();
       app.map.invalidateSize({ animate: false });
-      app.map.fitBounds(before.home ? app.config.bounds : before.box, { animate: false });
+      app.map.fitBounds(before.home ? app.config.bounds : before.box, {
+        animate: false, paddingBottomRight: before.home ? [230, 8] : [0, 0] });
+      sheet = BG.flatten(app.map);
     };
     const end = () => {
       if (!BG.printing) return;
       BG.printing = false;
+      sheet.remove();
       document.body.classList.remove("printing");
       app._arrange();
       app.map.invalidateSize({ animate: false });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ import pandas as pd
 from bishan_gis.crs import load_crs
 from bishan_gis.errors import SchemaError, StudyError
 from bishan_gis.output.labels import Labels, load_labels
-from bishan_gis.output.tokens import DIRECTIONS, tokens
+from bishan_gis.output.maps.shapes import areas_km2
+from bishan_gis.output.tokens import DIRECTIONS, FAMILIES, GROUPS, tokens
 from bishan_gis.schema import KINDS, STATUS
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
     from pyproj import CRS
+
+    from bishan_gis.output.maps.elements import PackedLayer
 
 __all__ = ["Context", "whole"]
 
@@ -37,6 +40,12 @@ def _text(value: Any) -> str:
     return "" if value is None or value is pd.NA or value != value else str(value)
 
 
+def _plain(dataset: Any, *, english: bool) -> str:
+    """Return the title of a data set; where its kind is said beside it, not again in brackets."""
+    title = _text(getattr(dataset, "title_en", "") if english else dataset.title) or _text(dataset.title)
+    return title if dataset.kind == "observed" else re.sub(r"\s*[(（][^()（）]*[)）]$", "", title)
+
+
 @dataclass(frozen=True, eq=False)
 class Context:
     """Results of a run, and how the pages speak of them.
@@ -45,9 +54,12 @@ class Context:
     ----------
     results : object
         The results of a pipeline run (:class:`bishan_gis.pipeline.Results`).
+    layers : dict
+        Layers that several pages show, once they are made.
     """
 
     results: Any
+    layers: dict[str, PackedLayer] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> Labels:
@@ -83,10 +95,9 @@ class Context:
 
         key = os.environ.get("TIANDITU_KEY", "").strip()
         if not re.fullmatch(r"[0-9A-Za-z]+", key):
-            raise StudyError(
-                "outputs.tiles = tianditu 需要环境变量 TIANDITU_KEY；请设置，或改为 tiles = none",
-                "outputs.tiles = tianditu needs the environment variable TIANDITU_KEY; set it or use tiles = none",
-            )
+            zh = "outputs.tiles = tianditu 需要环境变量 TIANDITU_KEY；请设置，或改为 tiles = none"
+            en = "outputs.tiles = tianditu needs the environment variable TIANDITU_KEY; set it or use tiles = none"
+            raise StudyError(zh, en)
         out = []
         for layer in ("vec", "cva"):
             url = (
@@ -120,7 +131,7 @@ class Context:
     @cached_property
     def services(self) -> pd.DataFrame:
         """Services that have results, grouped, in the order of the class table."""
-        table = self.results.services
+        table: pd.DataFrame = self.results.services
         have = set(self.results.coverage["service"])
         table = table[table.index.isin(have)]
         order = {g: i for i, g in enumerate(dict.fromkeys(table["group"]))}
@@ -130,17 +141,17 @@ class Context:
     @cached_property
     def facilities(self) -> gpd.GeoDataFrame:
         """Facilities of these services."""
-        table = self.results.facilities
+        table: gpd.GeoDataFrame = self.results.facilities
         return table[table["service"].isin(self.services.index)].reset_index(drop=True)
 
     def service_name(self, key: str) -> str:
         """Return the name of a service in the language of the study."""
         column = "en" if self.labels.lang == "en" else "zh"
-        return _text(self.services.at[key, column]) or key
+        return _text(self.services.loc[key, column]) or key
 
     def level(self, key: str) -> float:
         """Return the cutoff that a service is measured against: its standard, or the next that was computed."""
-        wanted = float(self.services.at[key, "level"])
+        wanted = float(self.services["level"].loc[key])
         above = [c for c in self.cutoffs if c >= wanted]
         return above[0] if above else self.cutoffs[-1]
 
@@ -151,13 +162,14 @@ class Context:
         return str(wanted if wanted in self.services.index else self.services.index[0])
 
     @cached_property
-    def zone_rows(self) -> pd.DataFrame:
+    def zone_rows(self) -> gpd.GeoDataFrame:
         """Zones of the pages: district, directions, townships."""
-        zones = self.results.zones
+        zones: gpd.GeoDataFrame = self.results.zones
         rank = zones["zone_kind"].map({k: i for i, k in enumerate(_ZONE_KINDS)})
         rows = zones[rank.notna()].copy()
         rows["rank"] = rank[rank.notna()].astype(int)
-        return rows.sort_values("rank", kind="stable").reset_index(drop=True)
+        rows = rows.sort_values("rank", kind="stable").reset_index(drop=True)
+        return rows
 
     @cached_property
     def zone_index(self) -> dict[tuple[str, str], int]:
@@ -170,7 +182,7 @@ class Context:
     def zone_of(self, kind: str, values: pd.Series) -> NDArray[np.int64]:
         """Return the position of each zone of one kind, -1 where it is not known."""
         known = {name: i for (k, name), i in self.zone_index.items() if k == kind}
-        return values.astype(str).map(known).fillna(-1).to_numpy(dtype=np.int64)
+        return np.array([known.get(str(v), -1) for v in values], dtype=np.int64)
 
     @cached_property
     def numbers(self) -> NDArray[np.int64]:
@@ -183,10 +195,7 @@ class Context:
         """
         table = self.results.coverage
         zone = np.array(
-            [
-                self.zone_index.get((k, str(z)), -1)
-                for k, z in zip(table["zone_kind"], table["zone_id"], strict=True)
-            ]
+            [self.zone_index.get((k, str(z)), -1) for k, z in zip(table["zone_kind"], table["zone_id"], strict=True)]
         )
         place = [
             zone,
@@ -209,6 +218,20 @@ class Context:
 
     # Words -----------------------------------------------------------------
 
+    def _group(self, key: str) -> str:
+        """Return a group of services in words."""
+        return self.labels.get(f"group_{key}", key)
+
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """Group of services -> family, of which there are no more than colours; some groups share one."""
+        out: dict[str, str] = {}
+        for group in dict.fromkeys(_text(g) for g in self.services["group"]):
+            family = FAMILIES.get(group, group)
+            full = len(set(out.values())) >= len(GROUPS) - 1 and self._group(family) not in out.values()
+            out[group] = self._group("other" if full else family)
+        return out
+
     def age_name(self, key: str) -> str:
         """Return an age group in words."""
         if key == "all":
@@ -228,11 +251,7 @@ class Context:
 
     def _titles(self, kind: str) -> list[str]:
         english = self.labels.lang == "en"
-        return [
-            _text(getattr(d, "title_en", "") if english else d.title) or _text(d.title)
-            for d in self.results.datasets
-            if d.kind == kind
-        ]
+        return [_plain(d, english=english) for d in self.results.datasets if d.kind == kind]
 
     def warning(self) -> str:
         """Return one sentence that says what is not observed, or nothing."""
@@ -259,8 +278,7 @@ class Context:
         out = []
         for d in self.results.datasets:
             english = self.labels.lang == "en"
-            title = _text(getattr(d, "title_en", "") if english else d.title) or _text(d.title)
-            words = [title, self.labels(f"kind_{d.kind}"), _text(d.date)]
+            words = [_plain(d, english=english), self.labels(f"kind_{d.kind}"), _text(d.date)]
             out.append(" ".join(w for w in words if w))
         return out
 
@@ -282,7 +300,7 @@ class Context:
         """South-west and north-east of the district [degrees]."""
         rows = self.zone_rows
         district = rows[rows["zone_kind"] == "district"]
-        west, south, east, north = (district if len(district) else rows).to_crs(4326).total_bounds
+        west, south, east, north = (district if len(district) else rows).geometry.to_crs(4326).total_bounds
         return [[round(float(south), 5), round(float(west), 5)], [round(float(north), 5), round(float(east), 5)]]
 
     @cached_property
@@ -298,7 +316,8 @@ class Context:
     def zones(self) -> list[dict[str, Any]]:
         """Zones as the scripts know them."""
         out = []
-        for i, row in self.zone_rows.iterrows():
+        area = areas_km2(self.zone_rows)
+        for i, row in enumerate(self.zone_rows.to_dict("records")):
             shape = row["geometry"]
             there = shape is not None and not shape.is_empty
             direction = _text(row.get("direction"))
@@ -313,8 +332,8 @@ class Context:
                     "color": self.direction_colors.get(_text(row["name"]), "")
                     if row["zone_kind"] == "direction"
                     else "",
-                    "people": self.numbers[int(str(i)), 0, 0, :, 0].tolist(),
-                    "area": round(shape.area / 1e6, 4) if there else 0,
+                    "people": self.numbers[i, 0, 0, :, 0].tolist(),
+                    "area": round(float(area[i]), 4) if there else 0,
                 }
             )
         return out
@@ -332,7 +351,8 @@ class Context:
             {
                 "key": key,
                 "name": self.service_name(str(key)),
-                "group": _text(row["group"]),
+                "group": self._group(_text(row["group"])),
+                "family": self.families[_text(row["group"])],
                 "level": whole(self.level(str(key))),
                 "radius": None if pd.isna(row["radius_m"]) else float(row["radius_m"]),
                 "standard": _text(row["standard"]),

@@ -13,9 +13,10 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from copy import copy
+from functools import cache, cached_property
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import folium
 from branca.element import Element, Figure, MacroElement
@@ -72,12 +73,12 @@ def leaflet() -> tuple[str, str]:
 
 
 def json_text(value: Any) -> str:
-    """Return JSON that may stand inside a ``<script>`` element.
+    r"""Return JSON that may stand inside a ``<script>`` element.
 
     Examples
     --------
     >>> json_text("</script>&")
-    '"\\\\u003c/script\\\\u003e\\\\u0026"'
+    '"\\u003c/script\\u003e\\u0026"'
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
@@ -132,20 +133,20 @@ class OfflineMap(folium.Map):  # type: ignore[misc]
             "fade_animation": False,
             "marker_zoom_animation": False,
             "inertia": False,
-            "zoom_snap": 0.25,
+            "zoom_snap": 0.1,
             "wheel_px_per_zoom_level": 120,
             "min_zoom": 8,
             "max_zoom": 18,
-            "max_bounds": [[south - pad_y, west - pad_x * 2], [north + pad_y, east + pad_x * 2]],
+            "max_bounds": [[south - pad_y, west - pad_x * 9], [north + pad_y, east + pad_x * 9]],
         }
 
-    def render(self, **kwargs: Any) -> None:
+    def render(self, **kwargs: Any) -> Any:
         """Put Leaflet into the head, then draw."""
-        figure = self.get_root()
+        figure: Any = self.get_root()
         script, style = leaflet()
         figure.header.add_child(Raw(f"<style>{style}</style>"), name="leaflet_css")
         figure.header.add_child(Raw(f"<script>{script}</script>"), name="leaflet_js")
-        super().render(**kwargs)
+        return super().render(**kwargs)  # type: ignore[no-untyped-call]
 
 
 class PackedLayer(Layer):  # type: ignore[misc]
@@ -166,7 +167,8 @@ class PackedLayer(Layer):  # type: ignore[misc]
     _script_class = "CanvasLayer"
     _template = Template(
         """
-        {% macro html(this, kwargs) %}<script type="text/plain" id="{{ this.get_name() }}_data">{{ this.packed }}</script>
+        {% macro html(this, kwargs) %}
+        <script type="text/plain" id="{{ this.get_name() }}_data">{{ this.packed }}</script>
         {% endmacro %}
         {% macro script(this, kwargs) %}
         var {{ this.get_name() }} = new BG.{{ this._script_class }}({{ (this.get_name() ~ "_data")|tojson }},
@@ -183,12 +185,19 @@ class PackedLayer(Layer):  # type: ignore[misc]
         self.columns = dict(columns)
         self.options = options
 
-    @property
+    @cached_property
     def packed(self) -> str:
         """The columns as base64 text."""
         return pack(self.columns)
 
-    def render(self, **kwargs: Any) -> None:
+    def again(self) -> Self:
+        """Return the same layer for another page; it is packed once."""
+        _ = self.packed
+        twin = copy(self)
+        twin._children, twin._parent = type(self._children)(), None
+        return twin
+
+    def render(self, **kwargs: Any) -> Any:
         """Put our scripts into the head once, then draw."""
         figure = self.get_root()
         if not isinstance(figure, Figure):
@@ -196,7 +205,7 @@ class PackedLayer(Layer):  # type: ignore[misc]
             raise TypeError(msg)
         code = "\n".join(asset(n) for n in _LIBRARY)
         figure.header.add_child(Raw(f"<script>{code}</script>"), name="bishan_gis_js")
-        super().render(**kwargs)
+        return super().render(**kwargs)  # type: ignore[no-untyped-call]
 
 
 class PackedLines(PackedLayer):
@@ -306,7 +315,7 @@ class PageStart(MacroElement):  # type: ignore[misc]
     )
 
     def __init__(self, layers: Mapping[str, PackedLayer], config: Mapping[str, Any], stage: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "PageStart"
         self.layers = dict(layers)
         self.config = json_text(config)

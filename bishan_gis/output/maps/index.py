@@ -22,11 +22,16 @@ __all__ = ["index_page"]
 def _cell(people: int, covered: int, unknown: int) -> dict[str, Any]:
     share = covered / people if people else 0.0
     return {
-        "share": fmt.percent(covered, people).removesuffix(" %"),
+        "share": fmt.percent(covered, people).removesuffix("\u00a0%"),
         "gap": fmt.people(people - covered - unknown),
         "unknown": fmt.people(unknown) if unknown else "",
         "shade": int(share * 5) if people else -1,
     }
+
+
+def _note(warning: Any, *, english: bool) -> str:
+    """Return a warning, in the language of the page where it has both."""
+    return str(warning[1 if english else 0]) if isinstance(warning, tuple) else str(warning)
 
 
 def _services(context: Context) -> list[dict[str, Any]]:
@@ -39,11 +44,10 @@ def _services(context: Context) -> list[dict[str, Any]]:
             {
                 "key": key,
                 "name": context.service_name(key),
-                "group": str(context.services.at[key, "group"]),
+                "group": str(context.services["group"].loc[key]),
                 "level": f"{level:g}",
-                "count": fmt.exact(int(context.services.at[key, "n"])),
-                "link": "coverage.html#"
-                + urlencode({"service": key, "cutoff": f"{level:g}", "age": context.ages[0]}),
+                "count": fmt.exact(int(context.services["n"].loc[key])),
+                "link": "coverage.html#" + urlencode({"service": key, "cutoff": f"{level:g}", "age": context.ages[0]}),
                 "numbers": row[0].tolist(),
                 "cells": [_cell(*(int(v) for v in values)) for values in row],
             }
@@ -126,7 +130,7 @@ def index_page(context: Context) -> str:
         townships=[z for z in zones if z["kind"] == "township"],
         people=fmt.people,
         datasets=datasets,
-        notes=[str(w) for w in context.results.warnings],
+        notes=[_note(w, english=english) for w in context.results.warnings],
         direction_note=study.directions.note,
         profile=context.profile,
     )

@@ -17,8 +17,8 @@ from bishan_gis.output.maps.elements import (
     PackedPoints,
     PackedPolygons,
 )
-from bishan_gis.output.maps.pack import Column, pack
-from bishan_gis.output.maps.shapes import point_columns, polygon_columns
+from bishan_gis.output.maps.pack import Column
+from bishan_gis.output.maps.shapes import point_columns
 from bishan_gis.output.tokens import BASEMAP, FONT, REACH, ROAD_CLASSES, ROADS
 from bishan_gis.schema import KINDS, STATUS
 
@@ -39,9 +39,7 @@ def basemap_layers(context: Context) -> dict[str, PackedLayer]:
     for name, z in (("green", 2), ("water", 4)):
         frame = getattr(results, name, None)
         shapes = [] if frame is None else frame.geometry.to_numpy()
-        out[name] = PackedPolygons(
-            shapes, context.crs, classes=[{"fill": BASEMAP[name]}], simplify_m=3, z=z, step=2.0
-        )
+        out[name] = PackedPolygons(shapes, context.crs, classes=[{"fill": BASEMAP[name]}], simplify_m=3, z=z, step=2.0)
     network = results.network
     lines = network.lines if network is not None and network.n_edges else []
     highway = network.edge_highway if network is not None and network.n_edges else []
@@ -53,6 +51,21 @@ def basemap_layers(context: Context) -> dict[str, PackedLayer]:
 def _boundary(shapes: Any) -> Any:
     rings = shapely.union_all(shapely.boundary(np.asarray(shapes, dtype=object)))
     return shapely.line_merge(rings) if rings.geom_type == "MultiLineString" else rings
+
+
+def _beside(shape: Any, middle: NDArray[np.float64], whole: Any) -> tuple[NDArray[np.float64], int]:
+    """Return where the name of a direction stands: at the edge of the district, so that it hides no data."""
+    west, _, east, _ = shapely.total_bounds(np.append(whole, shape))
+    across = shapely.linestrings([[west - 1, middle[1]], [east + 1, middle[1]]])
+    x = shapely.get_coordinates(shapely.intersection(across, shapely.union_all(whole)))[:, 0]
+    own = shapely.get_coordinates(shapely.intersection(across, shape))[:, 0]
+    if not len(x) or not len(own):
+        return middle, 0
+    gap_west, gap_east = own.min() - x.min(), x.max() - own.max()
+    if abs(gap_west - gap_east) < 100:
+        gap_west, gap_east = middle[0] - x.min(), x.max() - middle[0]
+    side = -1 if gap_west < gap_east else 1
+    return np.array([x.min() if side < 0 else x.max(), middle[1]]), side
 
 
 def zone_layers(context: Context) -> dict[str, PackedLayer]:
@@ -74,19 +87,18 @@ def zone_layers(context: Context) -> dict[str, PackedLayer]:
         shape = rows.geometry.iloc[i]
         if shape is None or shape.is_empty:
             continue
-        points.append(shapely.get_coordinates(shapely.maximum_inscribed_circle(shape, tolerance=100))[0])
+        middle = shapely.get_coordinates(shapely.maximum_inscribed_circle(shape, tolerance=100))[0]
         name = str(rows["name"].iloc[i])
         if kind[i] == 1:
-            names.append(
-                {"text": name, "zoom": 0, "size": 14, "bold": True, "color": context.direction_colors[name]}
-            )
+            middle, side = _beside(shape, middle, whole)
+            color = context.direction_colors[name]
+            names.append({"text": name, "zoom": 0, "size": 14, "bold": True, "color": color, "side": side})
         else:
             names.append({"text": name, "zoom": 0, "size": 12})
+        points.append(middle)
     xy = np.asarray(points, dtype=float).reshape(-1, 2)
     return {
-        "outside": PackedPolygons(
-            whole, crs, classes=[{"fill": "rgba(255,255,255,.72)", "mask": True}], z=8
-        ),
+        "outside": PackedPolygons(whole, crs, classes=[{"fill": "rgba(255,255,255,.72)", "mask": True}], z=8),
         "boundaries": PackedLines(lines, crs, classes=classes, of_class=present, simplify_m=2, z=36),
         "names": PackedNames(xy[:, 0], xy[:, 1], crs, extra={"names": ("js", names)}, font=FONT, z=50),
         "zones": PackedPolygons(
@@ -180,14 +192,12 @@ def circle_layer(context: Context) -> PackedPolygons:
     keep = (service >= 0) & (cut >= 0)
     shapes = circles.geometry.to_numpy()[keep]
     extra: dict[str, Column] = {"s": ("vi", service[keep]), "k": ("u8", cut[keep])}
-    classes = [{"fill": "rgba(66,146,198,.20)", "stroke": REACH[0], "width": 1.2}]
-    tolerance = 4.0
-    while tolerance < 40:
-        columns = polygon_columns(shapes, context.crs, step=2.0, simplify_m=tolerance)
-        if len(pack(columns)) <= _CIRCLES_BUDGET:
+    classes = [{"fill": "rgba(66,146,198,.20)", "stroke": REACH[0], "width": [0.4, 1.2, 2]}]
+    for tolerance in (8.0, 16.0, 32.0):
+        layer = PackedPolygons(shapes, context.crs, classes=classes, extra=extra, step=2.0, simplify_m=tolerance, z=20)
+        if len(layer.packed) <= _CIRCLES_BUDGET:
             break
-        tolerance *= 1.6
-    return PackedPolygons(shapes, context.crs, classes=classes, extra=extra, step=2.0, simplify_m=tolerance, z=20)
+    return layer
 
 
 def place_layer(context: Context) -> PackedData:

@@ -29,21 +29,21 @@ def people(value: float) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """Return a share with one decimal; what is not quite all or none never reads as all or none.
+    r"""Return a share with one decimal; what is not quite all or none never reads as all or none.
 
     Examples
     --------
     >>> percent(613, 1000), percent(99_999, 100_000), percent(1, 100_000), percent(0, 0)
-    ('61.3 %', '>99.9 %', '<0.1 %', '—')
+    ('61.3\xa0%', '>99.9\xa0%', '<0.1\xa0%', '—')
     """
     if not whole > 0:
         return "—"
     tenths = _round(part / whole * 1000)
     if tenths >= 1000 and part < whole:
-        return ">99.9 %"
+        return ">99.9\u00a0%"
     if tenths <= 0 and part > 0:
-        return "<0.1 %"
-    return f"{tenths / 10:.1f} %"
+        return "<0.1\u00a0%"
+    return f"{tenths / 10:.1f}\u00a0%"
 
 
 def minutes(seconds: float) -> str:
@@ -52,7 +52,7 @@ def minutes(seconds: float) -> str:
 
 
 def distance(metres: float) -> str:
-    """Return metres by 10, kilometres with one decimal from 1 km on when not whole."""
+    """Return metres by 10, from 2 km on kilometres with one decimal."""
     by10 = _round(metres / 10) * 10
     if by10 < 2000:
         return f"{by10:,} m"

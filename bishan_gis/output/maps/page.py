@@ -120,7 +120,7 @@ def map_page(
     figure = Page(title=title, lang="en" if t.lang == "en" else "zh-CN")
     folium_map = OfflineMap(context.bounds)
     figure.add_child(folium_map)
-    names = dict(layers)
+    names = {key: layer.again() for key, layer in layers.items()}
     entries = list(switches)
     for tile in context.tile_layers():
         folium_map.add_child(tile)

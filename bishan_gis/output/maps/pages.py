@@ -21,6 +21,7 @@ from bishan_gis.output.maps.layers import (
     zone_layers,
 )
 from bishan_gis.output.maps.page import map_page
+from bishan_gis.output.maps.shapes import areas_km2
 from bishan_gis.output.tokens import CONTROL_LINES, FONT
 
 if TYPE_CHECKING:
@@ -45,8 +46,11 @@ def _land_class(code: str) -> dict[str, str] | None:
 
 
 def _base(context: Context) -> tuple[dict[str, PackedLayer], list[Switch]]:
-    layers = basemap_layers(context) | zone_layers(context)
-    layers |= {"facilities": facility_layer(context), "places": place_layer(context)}
+    if not context.layers:
+        context.layers.update(basemap_layers(context) | zone_layers(context))
+        context.layers.update(facilities=facility_layer(context), places=place_layer(context))
+        context.layers["cells"] = cell_layer(context)
+    layers = {key: layer for key, layer in context.layers.items() if key != "cells"}
     own = not context.tiles
     return layers, [
         ("names", True, ("names",)),
@@ -63,22 +67,18 @@ def coverage_page(context: Context) -> str:
     numbers = context.numbers
     service_cut = pd.MultiIndex.from_product([context.services.index, context.cutoffs])
     circles = results.circles
-    at = service_cut.get_indexer(
-        pd.MultiIndex.from_arrays([circles["service"], circles["cutoff_min"].astype(float)])
-    )
+    at = service_cut.get_indexer(pd.MultiIndex.from_arrays([circles["service"], circles["cutoff_min"].astype(float)]))
     circle = np.full((len(service_cut), 2), -1, dtype=np.int64)
     circle[at[at >= 0], 0] = circles["people"].to_numpy()[at >= 0]
     circle[at[at >= 0], 1] = np.rint(circles["area_km2"].to_numpy(float)[at >= 0] * 100)
     radii = [float(r) for r in results.study.reach.circles_m]
     service_radius = pd.MultiIndex.from_product([context.services.index, radii])
     table = results.radii
-    at = service_radius.get_indexer(
-        pd.MultiIndex.from_arrays([table["service"], table["radius_m"].astype(float)])
-    )
+    at = service_radius.get_indexer(pd.MultiIndex.from_arrays([table["service"], table["radius_m"].astype(float)]))
     radius = np.full(len(service_radius), -1, dtype=np.int64)
     radius[at[at >= 0]] = table["people"].to_numpy()[at >= 0]
     layers |= {
-        "cells": cell_layer(context),
+        "cells": context.layers["cells"],
         "circles": circle_layer(context),
         "rings": PackedRings({}, z=35),
         "table": PackedData(
@@ -107,7 +107,7 @@ def coverage_page(context: Context) -> str:
 def nearest_page(context: Context) -> str:
     """Return the page of minutes to the nearest facility."""
     layers, base = _base(context)
-    layers |= {"cells": cell_layer(context)}
+    layers["cells"] = context.layers["cells"]
     switches: list[Switch] = [("cells", True, ("cells",)), ("facilities", True, ("facilities",)), *base]
     state = {"service": context.default_service, "age": context.ages[0]}
     return map_page(context, "nearest", layers, switches=switches, config={"state": state})
@@ -118,7 +118,7 @@ def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
     codes = frame["code"].astype(str).to_numpy()
     found = [_land_class(c) for c in codes]
     legend_name = np.array([f["legend"] if f else codes[i] for i, f in enumerate(found)], dtype=object)
-    area = frame.geometry.area.to_numpy() / 1e6
+    area = areas_km2(frame)
     rows: list[dict[str, Any]] = []
     of = np.zeros(len(frame), dtype=np.int64)
     first = {name: min(codes[legend_name == name]) for name in dict.fromkeys(legend_name)}
@@ -169,16 +169,14 @@ def _common(codes: NDArray[np.object_]) -> str:
 def _control(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
     frame = context.results.control_lines
     types = frame["line_type"].astype(str)
+    area = areas_km2(frame)
     rows, classes = [], []
     for name in dict.fromkeys(types):
         _, color, dash = next(c for c in CONTROL_LINES if c[0] in name)
-        area = float(frame.geometry[types == name].area.sum()) / 1e6
-        rows.append({"name": name, "stroke": color, "area": round(area, 4)})
+        rows.append({"name": name, "stroke": color, "area": round(float(area[types == name].sum()), 4)})
         classes.append({"stroke": color, "width": 2, "dash": dash})
     extra = {"c": ("u8", pd.Index([r["name"] for r in rows]).get_indexer(types))}
-    layer = PackedPolygons(
-        frame.geometry.to_numpy(), context.crs, classes=classes, extra=extra, simplify_m=3, z=34
-    )
+    layer = PackedPolygons(frame.geometry.to_numpy(), context.crs, classes=classes, extra=extra, simplify_m=3, z=34)
     return layer, rows
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pictures"]
 
-_WIDTH, _HEIGHT, _FINER = 260, 300, 3
+_WIDTH, _HEIGHT, _FINER = 190, 300, 3
 
 
 class _Paper:
@@ -60,7 +60,7 @@ class _Paper:
 
     def squares(self, xy: NDArray[np.float64], colors: NDArray[np.object_], size: float) -> None:
         """Draw a square of one colour at each place."""
-        half = max(size * self.scale / 2, 1.6)
+        half = max(size * self.scale / 2, 0.9)
         for (px, py), color in zip(self.pixels(xy), colors, strict=True):
             self.draw.rectangle((px - half, py - half, px + half, py + half), fill=color)
 
@@ -127,7 +127,7 @@ def pictures(context: Context) -> dict[str, str]:
         if page == "district":
             points = context.facilities.geometry
             at = np.column_stack([points.x, points.y])
-            paper.squares(at, np.full(len(at), INK["ink"], dtype=object), 0)
+            paper.squares(at, np.full(len(at), INK["ink"], dtype=object), side * 1.5)
         else:
             paper.squares(xy, colors if page == "coverage" else minutes, side)
         _edges(paper, context)

@@ -1,0 +1,39 @@
+"""Runs that several test modules look at, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def toy_results(tmp_path_factory):
+    """The toy study, run and written once."""
+    from toy_study import write_toy_study
+
+    import bishan_gis as bg
+
+    return bg.run(write_toy_study(tmp_path_factory.mktemp("toy")))
+
+
+@pytest.fixture(scope="session")
+def bishan_results(tmp_path_factory):
+    """The embedded study, run into a folder of its own."""
+    import bishan_gis as bg
+
+    out = tmp_path_factory.mktemp("bishan")
+    return bg.run(_elsewhere(ROOT / "studies/bishan/study.toml", out))
+
+
+def _elsewhere(file: Path, out: Path):
+    """Return the study with its outputs somewhere else."""
+    import bishan_gis as bg
+
+    study = bg.load_study(file)
+    paths = study.paths.model_copy(update={"processed": str(out / "processed"), "maps": str(out / "maps")})
+    copy = study.model_copy(update={"paths": paths})
+    copy._file = study.file
+    return copy

@@ -1,0 +1,319 @@
+"""Pages as text: offline, escaped, small, the same twice; packing and numbers."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import gzip
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import folium
+import numpy as np
+import pytest
+import shapely
+from fake_results import HOSTILE, fake_results
+
+from bishan_gis.errors import SchemaError, StudyError
+from bishan_gis.output.labels import load_labels
+from bishan_gis.output.maps import PackedPolygons, render_maps
+from bishan_gis.output.maps import numbers as fmt
+from bishan_gis.output.maps.context import Context
+from bishan_gis.output.maps.elements import asset, json_text
+from bishan_gis.output.maps.index import index_page
+from bishan_gis.output.maps.pack import pack, varints
+from bishan_gis.output.maps.pages import landuse_classes
+from bishan_gis.output.maps.shapes import polygon_columns
+from bishan_gis.output.tokens import INK, NEAREST, NEAREST_MIN, reach_colors
+
+PAGES = ["index.html", "district.html", "coverage.html", "nearest.html"]
+ASSETS = ["pack", "format", "canvas", "marks", "frame", "parts", "model", "coverage", "nearest", "district"]
+
+
+@pytest.fixture(scope="module")
+def results():
+    return fake_results(scale=0.5)
+
+
+@pytest.fixture(scope="module")
+def pages(results):
+    return render_maps(results)
+
+
+class Addresses(HTMLParser):
+    """Everything in a page that a browser would fetch or follow, and every element that could run."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.handlers: list[str] = []
+        self.tags: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.found += [v for k, v in attrs if k in ("src", "href", "srcset", "action", "data", "poster") and v]
+        self.handlers += [k for k, _ in attrs if k.startswith("on")]
+
+
+def unpack(html: str, name: str) -> dict:
+    """Read packed columns back, without the scripts."""
+    text = re.search(rf'<script type="text/plain" id="{name}_\d+_data">([^<]*)</script>', html)[1]
+    raw = gzip.decompress(base64.b64decode(text))
+    size = int.from_bytes(raw[:4], "little")
+    out, at = {}, 4 + size
+    for col in json.loads(raw[4:at]):
+        data = raw[at : at + col["b"]]
+        out[col["n"]] = json.loads(data) if col["t"] == "js" else data if col["t"] == "u8" else _ints(col, data)
+        at += col["b"]
+    return out
+
+
+def _ints(col: dict, data: bytes) -> np.ndarray:
+    values, z, shift = [], 0, 0
+    for byte in data:
+        z |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            values.append((z >> 1) ^ -(z & 1))
+            z, shift = 0, 0
+    assert len(values) == col["c"]
+    return np.cumsum(values) if col["t"] == "dv" else np.array(values)
+
+
+def test_pages_are_all_there_and_small(pages):
+    assert list(pages) == PAGES
+    assert max(len(html.encode()) for html in pages.values()) < 3_000_000
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_address_outside_the_page(pages, name):
+    html = pages[name]
+    found = Addresses(html).found
+    assert found
+    for address in found:
+        assert re.match(r"(data:|#|(index|district|coverage|nearest)\.html(#|$))", address), address
+    assert not re.search(r"url\(\s*['\"]?(?!data:|#)", html)
+    assert not re.search(r"@import|sourceMappingURL|//cdn", html)
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", html)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_policy_allows_only_the_scripts_of_the_page(pages, name):
+    html = pages[name]
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)[1]
+    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    rule = re.search(r"script-src ([^;]*)", policy)[1]
+    assert "unsafe" not in rule
+    assert len(rule.split()) == max(1, len(scripts))
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_hostile_names_are_text(pages, name):
+    html = pages[name]
+    for bad in ("alert(1)", "alert(2)", "alert(3)", "alert(4)", "onerror=alert"):
+        assert bad not in html
+    assert not Addresses(html).handlers
+    if name != "index.html":
+        assert unpack(html, "packed_points")["names"][: len(HOSTILE)] == list(HOSTILE)
+
+
+def test_hostile_names_in_static_text(results):
+    bad = copy.copy(results)
+    bad.zones = results.zones.replace({"name": {"八塘镇": HOSTILE[1]}})
+    bad.coverage = results.coverage.replace({"zone_name": {"八塘镇": HOSTILE[1]}})
+    bad.services = results.services.replace({"zh": {"小学": HOSTILE[0]}})
+    bad.study = results.study.model_copy(update={"title": HOSTILE[3], "name": HOSTILE[3]})
+    for html in render_maps(bad).values():
+        seen = Addresses(html)
+        assert not seen.handlers
+        assert "<img src=x" not in html
+        assert "<script>alert" not in html
+
+
+def test_json_in_a_script_cannot_close_it():
+    text = json_text({"a": "</script><!-- & \u2028\u2029"})
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert json.loads(text) == {"a": "</script><!-- & \u2028\u2029"}
+
+
+def test_two_renders_are_the_same_bytes(results, pages):
+    assert render_maps(results) == pages
+
+
+def test_another_process_gives_the_same_bytes(pages):
+    code = (
+        "import hashlib, sys; sys.path.insert(0, 'tests'); from fake_results import fake_results;"
+        "from bishan_gis.output.maps import render_maps; p = render_maps(fake_results(scale=0.5));"
+        "sys.stdout.write(hashlib.sha256(''.join(p.values()).encode()).hexdigest())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == hashlib.sha256("".join(pages.values()).encode()).hexdigest()
+
+
+def test_cells_carry_what_the_coverage_table_counts(results, pages):
+    d = unpack(pages["coverage.html"], "packed_cells")
+    context = Context(results)
+    n = len(results.cells)
+    time = d["t"].reshape(-1, n)
+    leave = d["u"].reshape(-1, n)
+    for i, service in enumerate(context.services.index):
+        for j, cutoff in enumerate(context.cutoffs):
+            yes = (time[i] >= 0) & (time[i] <= cutoff * 60)
+            unknown = ~yes & (leave[i] >= 0) & (leave[i] <= cutoff * 60)
+            people, covered, not_known = context.numbers[0, i, j, 0]
+            assert d["all"].sum() == people == 756_022
+            assert d["all"][yes].sum() == covered, service
+            assert d["all"][unknown].sum() == not_known, service
+    parts = d["p"].reshape(-1, n)
+    assert (parts.sum(axis=0) == d["all"]).all()
+
+
+def test_warning_and_footer(results, pages):
+    for html in pages.values():
+        strip = re.search(r'<p class="strip" role="note">(.*?)</p>', html)[1]
+        assert "合成示例" in strip
+        assert "方向划分" in strip
+        assert "OpenStreetMap contributors, ODbL" in html
+        for word in ("审图号", "EPSG:4544", "4.0 km/h", "2026-11"):
+            assert word in html
+    sure = copy.copy(results)
+    sure.kind, sure.datasets = "observed", []
+    sure.study = results.study.model_copy(
+        update={"directions": results.study.directions.model_copy(update={"kind": "observed"})}
+    )
+    assert '<p class="strip"' not in index_page(Context(sure))
+
+
+def test_english_pages(results):
+    english = copy.copy(results)
+    english.study = results.study.model_copy(update={"lang": "en"})
+    html = index_page(Context(english))
+    assert 'lang="en"' in html
+    assert "Kindergarten" in html
+    assert "synthetic" in html
+
+
+def test_missing_rows_are_an_error(results):
+    bad = copy.copy(results)
+    bad.coverage = results.coverage.iloc[:-1]
+    with pytest.raises(SchemaError, match="coverage"):
+        render_maps(bad)
+
+
+def test_tiles_only_when_asked_for(results, monkeypatch):
+    asked = copy.copy(results)
+    outputs = results.study.outputs.model_copy(update={"tiles": "tianditu"})
+    asked.study = results.study.model_copy(update={"outputs": outputs})
+    monkeypatch.delenv("TIANDITU_KEY", raising=False)
+    with pytest.raises(StudyError, match="TIANDITU_KEY"):
+        render_maps(asked)
+    monkeypatch.setenv("TIANDITU_KEY", "abc123")
+    html = render_maps(asked)["coverage.html"]
+    assert "tianditu.gov.cn" in re.search(r"img-src ([^;]*)", html)[1]
+    assert "tk=abc123" in html
+
+
+def test_layers_work_in_a_map_of_ones_own():
+    m = folium.Map([29.59, 106.22], zoom_start=12, tiles=None)
+    square = shapely.box(615_000, 3_274_000, 616_000, 3_275_000)
+    layer = PackedPolygons([square], working_crs(), classes=[{"fill": "#4292c6"}], name="square")
+    layer.add_to(m)
+    folium.LayerControl().add_to(m)
+    html = m.get_root().render()
+    assert html.count("new BG.Polygons(") == 1
+    assert "addTo(map_" in html
+    with pytest.raises(TypeError, match="added to a map"):
+        PackedPolygons([square], working_crs(), classes=[]).render()
+
+
+def working_crs():
+    from bishan_gis.crs import load_crs
+
+    return load_crs("EPSG:4544")
+
+
+def test_optional_layers_may_be_missing(results):
+    bare = copy.copy(results)
+    bare.landuse = bare.control_lines = bare.water = bare.green = None
+    assert "用地用海分类" not in re.search(r'"layers":\[.*?\]', render_maps(bare)["district.html"])[0]
+
+
+def test_varints_and_columns_come_back():
+    values = np.array([0, -1, 1, 63, 64, -64, -65, 2**30 - 1, -(2**30) + 1])
+    assert _ints({"t": "vi", "c": len(values)}, varints(values)).tolist() == values.tolist()
+    with pytest.raises(ValueError, match="31 bits"):
+        varints([2**30])
+    with pytest.raises(ValueError, match="0 to 255"):
+        pack({"a": ("u8", [256])})
+    assert pack({"a": ("dv", values[:-2])}) == pack({"a": ("dv", values[:-2])})
+
+
+def test_holes_and_empty_shapes_are_kept_in_place():
+    ring = shapely.Polygon([(0, 0), (9, 0), (9, 9), (0, 9)], [[(3, 3), (6, 3), (6, 6), (3, 6)]])
+    shapes = [shapely.transform(ring, lambda p: p + np.array([600_000, 3_270_000])), shapely.Polygon()]
+    columns = polygon_columns(shapes, working_crs())
+    assert columns["r"][1].tolist() == [2, 0]
+    assert columns["n"][1].tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (99.6, "100"), (101, "100"), (106, "110"), (9_996, "10,000"), (10_049, "10,000"), (756_022, "756,000")],
+)
+def test_people(value, text):
+    assert fmt.people(value) == text
+
+
+def test_other_numbers():
+    assert fmt.minutes(600) == "10"
+    assert fmt.minutes(600.01) == "11"
+    assert fmt.minutes(0) == "1"
+    assert fmt.distance(304) == "300 m"
+    assert fmt.distance(12_340) == "12.3 km"
+    assert fmt.area_km2(1_032.66) == "1,032.7 km²"
+    assert fmt.percent(5, 0) == "—"
+
+
+def test_every_label_that_a_script_asks_for_is_there():
+    labels = load_labels("zh")
+    code = "".join(asset(f"{name}.js") for name in ASSETS)
+    for key in re.findall(r"""\bt\(["'](\w+)["']""", code):
+        assert key in labels or key.endswith("_"), key
+    assert set(labels) == set(load_labels("en"))
+    assert all(labels.values())
+
+
+def test_no_file_is_long_or_takes_names_as_markup():
+    for name in ASSETS:
+        code = asset(f"{name}.js")
+        assert code.count("\n") < 400
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", code)
+
+
+def test_classes_and_contrast():
+    assert len(NEAREST) == len(NEAREST_MIN) + 1 == 7
+    assert len(set(reach_colors(5))) == 5
+    assert _contrast(INK["muted"], INK["panel"]) > 4.5
+    assert _contrast("#6e4800", INK["warn-paper"]) > 4.5
+    assert landuse_classes()["0701"]["color"] == "#ffff2d"
+    assert {row["level"] for row in landuse_classes().values()} == {"1", "2", "3"}
+
+
+def _contrast(a: str, b: str) -> float:
+    def light(color: str) -> float:
+        c = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    high, low = sorted((light(a), light(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
