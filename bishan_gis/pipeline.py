@@ -154,13 +154,27 @@ def _compute(study: Study, clock: _Clock) -> Results:
         grid = build_time_grid(network, step_m=study.reach.grid_m, off_network_m=study.reach.off_network_m)
         rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
         circles = union_areas(
-            network, costs, grid, near.node_cost_ms, near.target_snaps, rows, near.services,
-            cutoffs_s=cutoffs, progress=report,
+            network,
+            costs,
+            grid,
+            near.node_cost_ms,
+            near.target_snaps,
+            rows,
+            near.services,
+            cutoffs_s=cutoffs,
+            progress=report,
         )
     with clock.step("单个设施 each facility") as report:
         each = facility_circles(
-            network, costs, grid, near.targets, near.target_snaps, near.origin_snaps,
-            cells["people"].to_numpy(np.int64), cutoffs_s=cutoffs, progress=report,
+            network,
+            costs,
+            grid,
+            near.targets,
+            near.target_snaps,
+            near.origin_snaps,
+            cells["people"].to_numpy(np.int64),
+            cutoffs_s=cutoffs,
+            progress=report,
         )
     with clock.step("覆盖 coverage"):
         parts = list(data.population.parts)
@@ -253,7 +267,8 @@ def _facilities(study: Study, data: StudyData) -> tuple[gpd.GeoDataFrame, pd.Dat
     kept, merged = merge_duplicates(table, crs=data.crs)
     kept = kept.to_crs(data.crs).sort_values("facility_id", ignore_index=True)
     present = set(kept["service"])
-    columns = ["key", "zh", "en", "group", "group_zh", "group_en", "level", "radius_m", "standard", "clause", "tag", "icon"]
+    columns = ["key", "zh", "en", "group", "group_zh", "group_en", "level"]
+    columns += ["radius_m", "standard", "clause", "tag", "icon"]
     rows = [[getattr(c, name) for name in columns] for key, c in classes.items() if key in present]
     return kept, merged, pd.DataFrame(rows, columns=columns).set_index("key")
 

@@ -48,9 +48,7 @@ class PopulationInput(_Section):
     parts: dict[str, str] = Field(
         default_factory=dict, description="age group = column; the parts must add up to `people`"
     )
-    groups: dict[str, list[str]] = Field(
-        default_factory=dict, description="further age groups as sums of parts"
-    )
+    groups: dict[str, list[str]] = Field(default_factory=dict, description="further age groups as sums of parts")
     shares: dict[str, Positive] = Field(
         default_factory=dict, description="raster or grid without age columns: share of each part"
     )
@@ -284,9 +282,7 @@ def load_study(path: str | Path) -> Study:
             f"no study file at {file}; `bishan-gis init DIR` writes one",
         ) from err
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
-        raise StudyError(
-            f"{file}: 不是有效的 UTF-8 TOML: {err}", f"{file}: not valid UTF-8 TOML: {err}"
-        ) from err
+        raise StudyError(f"{file}: 不是有效的 UTF-8 TOML: {err}", f"{file}: not valid UTF-8 TOML: {err}") from err
     except OSError as err:
         raise MissingFileError(f"无法读取 {file}: {err}", f"cannot read {file}: {err}") from err
     try:

@@ -80,9 +80,7 @@ def test_status_tells_apart():
 
 
 def test_oneway_is_directed():
-    network = make_network(
-        [(0, 0), (100, 0), (100, 100), (0, 100)], [(0, 1, "", True), (1, 2), (2, 3), (3, 0)]
-    )
+    network = make_network([(0, 0), (100, 0), (100, 100), (0, 100)], [(0, 1, "", True), (1, 2), (2, 3), (3, 0)])
     t = _table(network, _origins(("o", 75, 0)), _points(("back", "b", 25, 0), ("ahead", "a", 100, 0)))
     assert t.loc[("o", "a"), "value"] == 25.0
     assert t.loc[("o", "b"), "value"] == 25 + 300 + 25
@@ -103,9 +101,7 @@ def test_equals_scipy_to_the_millisecond(seed):
     tail = np.r_[network.edge_u[go], network.edge_v[back], np.full(5, n)]
     head = np.r_[network.edge_v[go], network.edge_u[back], sources]
     cost = np.r_[costs.forward_ms[go], costs.backward_ms[back], seeds.cost_ms + 1]
-    theirs = dijkstra(coo_array((cost.astype(float), (tail, head)), shape=(n + 1, n + 1)).tocsr(), indices=n)[
-        :n
-    ]
+    theirs = dijkstra(coo_array((cost.astype(float), (tail, head)), shape=(n + 1, n + 1)).tocsr(), indices=n)[:n]
     reached = np.isfinite(theirs)
     assert (mine[reached] == theirs[reached] - 1).all()
     assert (mine[~reached] == NOT_REACHED).all()

@@ -98,7 +98,12 @@ def _changed_file(folder: Path) -> None:
 CASES = [
     ("unknown key", _replace("study.toml", "lang =", "langg ="), 2, ["langg", "lang"]),
     ("unknown key in a section", _append("[reach]\ncutoff_min = [5]\n"), 2, ["reach.cutoff_min", "cutoffs_min"]),
-    ("several problems at once", _replace("study.toml", 'id = "toy"\nname = "玩具区"', 'id = "a b"'), 2, ["id", "name"]),
+    (
+        "several problems at once",
+        _replace("study.toml", 'id = "toy"\nname = "玩具区"', 'id = "a b"'),
+        2,
+        ["id", "name"],
+    ),
     ("not TOML", _write("study.toml", b"id = [1,"), 2, ["study.toml", "TOML"]),
     ("not UTF-8", _write("study.toml", "名".encode("gbk")), 2, ["study.toml", "UTF-8"]),
     ("cutoffs fall", _append("[reach]\ncutoffs_min = [15, 5]\n"), 2, ["cutoffs_min"]),

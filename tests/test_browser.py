@@ -90,11 +90,12 @@ def expected(results, service: str, cutoff: float, age: str) -> list[int]:
 
 
 def find_on_map(page, what: str) -> None:
-    """Move the pointer onto the middle of a cell that is in view."""
+    """Move the pointer onto the first cell or name that is in view and not under a panel."""
     at = page.evaluate(
         """(what) => { const a = BG.current, layer = a.layers[what], box = a.map.getContainer().getBoundingClientRect();
         const n = what === "cells" ? layer.cx.length : layer.data.x.length;
-        for (let i = 0; i < n; i++) { const ll = layer.centre(i), p = a.map.latLngToContainerPoint(ll);
+        const place = (i) => what === "cells" ? layer.centre(i) : layer.toLatLng(layer.data.x[i], layer.data.y[i]);
+        for (let i = 0; i < n; i++) { const ll = place(i), p = a.map.latLngToContainerPoint(ll);
           if (p.x > 60 && p.y > 100 && p.x < box.width - 330 && p.y < box.height - 60
               && (what !== "cells" || a.layers.facilities.at(ll) < 0)) return [box.x + p.x, box.y + p.y]; } }""",
         what,

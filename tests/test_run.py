@@ -108,7 +108,9 @@ def test_outputs_are_complete_and_recorded(toy_results):
     for key, digest in record["outputs"].items():
         place, name = key.split("/")
         assert hashlib.sha256((places[place] / name).read_bytes()).hexdigest() == digest
-    assert {"zones", "cells", "facilities", "circles", "streets"} <= {row[0] for row in pyogrio.list_layers(folder / "layers.gpkg")}
+    assert {"zones", "cells", "facilities", "circles", "streets"} <= {
+        row[0] for row in pyogrio.list_layers(folder / "layers.gpkg")
+    }
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "coverage.parquet"), toy_results.coverage)
     described = pd.read_csv(folder / "dictionary.csv")
     assert set(toy_results.coverage.columns) <= set(described["column"])
@@ -152,7 +154,10 @@ def test_slower_walkers_reach_less(tmp_path, toy_results):
     study = write_toy_study(tmp_path)
     study.write_text(study.read_text(encoding="utf-8") + '[walk]\nprofile = "elderly"\n', encoding="utf-8")
     slow = bg.run(study, write=False)
-    assert _district(slow, "kindergarten", 10)["people_covered"] < _district(toy_results, "kindergarten", 10)["people_covered"]
+    assert (
+        _district(slow, "kindergarten", 10)["people_covered"]
+        < _district(toy_results, "kindergarten", 10)["people_covered"]
+    )
 
 
 def test_h3_cells_and_elsewhere(tmp_path, toy_results):

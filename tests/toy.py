@@ -51,14 +51,10 @@ def make_network(
     )
 
 
-def grid_network(
-    n: int, step: float = 100.0, *, seed: int = 0, drop: float = 0.15, oneway: float = 0.1
-) -> Network:
+def grid_network(n: int, step: float = 100.0, *, seed: int = 0, drop: float = 0.15, oneway: float = 0.1) -> Network:
     """Build a jittered street grid of n x n nodes with missing and one-way pieces."""
     rng = np.random.default_rng(seed)
-    nodes = [
-        (step * c + rng.uniform(-20, 20), step * r + rng.uniform(-20, 20)) for r in range(n) for c in range(n)
-    ]
+    nodes = [(step * c + rng.uniform(-20, 20), step * r + rng.uniform(-20, 20)) for r in range(n) for c in range(n)]
     pairs = [(r * n + c, r * n + c + 1) for r in range(n) for c in range(n - 1)]
     pairs += [(r * n + c, (r + 1) * n + c) for r in range(n - 1) for c in range(n)]
     edges = [(u, v, "", rng.random() < oneway) for u, v in pairs if rng.random() >= drop]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,8 +57,8 @@ def _polygons(
         aside = np.minimum((leg_m[part] - grid.off_network_m) / speed, cap)
         z = np.where(mine, np.maximum(late, aside), cap)
         z[z == 0] = 1e-3
-        fill = contour_generator(x[part[1]], y[part[0]], z, fill_type=FillType.OuterOffset)
-        points, offsets = fill.filled(-np.inf, 0.0)
+        contour: Any = contour_generator(x[part[1]], y[part[0]], z, fill_type=FillType.OuterOffset)
+        points, offsets = contour.filled(-np.inf, 0.0)
         for p, o in zip(points, offsets, strict=True):
             rings = [p[o[i] : o[i + 1]] for i in range(len(o) - 1)]
             out.append(shapely.Polygon(rings[0], rings[1:]))
@@ -88,7 +88,7 @@ def _patches(inside: NDArray[np.bool_]) -> Iterator[tuple[tuple[slice, slice], N
             slice(max(r.start * _TILE - 1, 0), min(r.stop * _TILE + 1, rows)),
             slice(max(c.start * _TILE - 1, 0), min(c.stop * _TILE + 1, cols)),
         )
-        near = ndimage.binary_dilation(group == number, structure=np.ones((3, 3)))
+        near = ndimage.binary_dilation(group == number, structure=np.ones((3, 3), dtype=bool))
         yield part, near[np.ix_(*(np.arange(s.start, s.stop) // _TILE for s in part))]
 
 
@@ -249,7 +249,7 @@ def facility_circles(
         out = []
         for w in chunk:
             facility_id, service = work[w]
-            rows = rows_of[(facility_id, service)]
+            rows = np.asarray(rows_of[(facility_id, service)], dtype=np.int64)
             rows = rows[destinations.edge[rows] >= 0]
             if len(rows) == 0:
                 continue

@@ -117,9 +117,7 @@ class Network:
         import shapely
 
         which = np.repeat(np.arange(self.n_edges), np.diff(self.vertex_start))
-        lines: Any = shapely.linestrings(
-            np.column_stack([self.vertex_x, self.vertex_y]), indices=which
-        )
+        lines: Any = shapely.linestrings(np.column_stack([self.vertex_x, self.vertex_y]), indices=which)
         return lines
 
     @property

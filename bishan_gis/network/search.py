@@ -104,9 +104,7 @@ class Seeds:
     label: NDArray[np.int32]
 
 
-def snap_seeds(
-    network: Network, costs: EdgeCosts, snaps: Snaps, label: NDArray[np.int32], *, arrive: bool
-) -> Seeds:
+def snap_seeds(network: Network, costs: EdgeCosts, snaps: Snaps, label: NDArray[np.int32], *, arrive: bool) -> Seeds:
     """Turn snapped places into seeds at both ends of their edges.
 
     Parameters
@@ -345,9 +343,7 @@ def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
         out_label[i] = who
 
 
-def by_edge(
-    n_edges: int, places: Snaps, label: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def by_edge(n_edges: int, places: Snaps, label: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """List snapped places edge by edge: where each edge's list begins, and the places in order."""
     on = np.flatnonzero(places.edge != OFF_NETWORK)
     order = on[np.lexsort((label[on], places.edge[on]))]

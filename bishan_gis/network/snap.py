@@ -78,9 +78,7 @@ def snap_points(network: Network, x: ArrayLike, y: ArrayLike, *, max_snap_m: flo
         return Snaps(edge, fraction, leg)
     lines = network.lines[open_edges]
     tree = shapely.STRtree(lines)
-    found, distance = tree.query_nearest(
-        points, max_distance=max_snap_m, all_matches=True, return_distance=True
-    )
+    found, distance = tree.query_nearest(points, max_distance=max_snap_m, all_matches=True, return_distance=True)
     which, candidate = found
     order = np.lexsort((candidate, which))
     which, candidate, distance = which[order], candidate[order], distance[order]

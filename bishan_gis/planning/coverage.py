@@ -48,8 +48,8 @@ def coverage(
     -------
     pandas.DataFrame
         ``zone_kind, zone_id, zone_name, service, cutoff_min, age_group, people, people_covered,
-        people_unknown``, all people as integers. For one service, cutoff and age group the rows of each kind of zone add up to
-        the same sums.
+        people_unknown``, all people as integers. For one service, cutoff and age group the
+        rows of each kind of zone add up to the same sums.
 
     Raises
     ------
@@ -121,9 +121,7 @@ def _sum_by(place: NDArray[np.int64], values: NDArray[np.int64], n: int) -> NDAr
     return out
 
 
-def radius_coverage(
-    cells: pd.DataFrame, facilities: pd.DataFrame, *, radii_m: Sequence[float]
-) -> pd.DataFrame:
+def radius_coverage(cells: pd.DataFrame, facilities: pd.DataFrame, *, radii_m: Sequence[float]) -> pd.DataFrame:
     """Count people within a straight-line radius of any facility: the plain circle of a standard.
 
     Parameters

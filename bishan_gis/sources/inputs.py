@@ -112,10 +112,8 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
     total = len(files)
     done = 0
 
-    def layer(setting: str, spec: LayerInput | None) -> gpd.GeoDataFrame | None:
+    def layer(setting: str, spec: LayerInput) -> gpd.GeoDataFrame:
         nonlocal done
-        if spec is None:
-            return None
         frame = load_layer(
             files[setting],
             layer=spec.layer,
@@ -134,21 +132,18 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
             progress(done, total)
         return frame
 
+    def maybe(setting: str, spec: LayerInput | None) -> gpd.GeoDataFrame | None:
+        return None if spec is None else layer(setting, spec)
+
     district = layer("inputs.district", settings.district)
     townships = layer("inputs.townships", settings.townships)
-    if district is None or townships is None:  # the study file always names both
-        raise NoDataError("缺少区界或街镇", "district or townships missing")
     check_study_crs(crs, tuple(district.total_bounds), where=f"{study.file.name}: crs")
     _check_overlap(district, townships)
-    extent = layer("inputs.osm_extent", settings.osm_extent)
-    landuse = layer("inputs.landuse", settings.landuse)
-    lines = layer("inputs.control_lines", settings.control_lines)
-    own = layer("directions.layer", study.directions.layer)
-    facilities = []
-    for i, spec in enumerate(settings.facilities):
-        frame = layer(f"inputs.facilities[{i}]", spec)
-        if frame is not None:
-            facilities.append((spec, frame))
+    extent = maybe("inputs.osm_extent", settings.osm_extent)
+    landuse = maybe("inputs.landuse", settings.landuse)
+    lines = maybe("inputs.control_lines", settings.control_lines)
+    own = maybe("directions.layer", study.directions.layer)
+    facilities = [(spec, layer(f"inputs.facilities[{i}]", spec)) for i, spec in enumerate(settings.facilities)]
     population = load_population(
         files["inputs.population"],
         settings.population,
@@ -191,8 +186,8 @@ def _check_overlap(district: gpd.GeoDataFrame, townships: gpd.GeoDataFrame) -> N
     w, s, e, n = townships.total_bounds
     if e < west or w > east or n < south or s > north:
         raise NoDataError(
-            f"街镇 ({w:.3f}, {s:.3f}) - ({e:.3f}, {n:.3f}) 与区界 ({west:.3f}, {south:.3f}) - ({east:.3f}, {north:.3f}) "
-            "没有重叠;请检查文件、坐标系和经纬度顺序",
+            f"街镇 ({w:.3f}, {s:.3f}) - ({e:.3f}, {n:.3f}) 与区界 ({west:.3f}, {south:.3f}) - "
+            f"({east:.3f}, {north:.3f}) 没有重叠;请检查文件、坐标系和经纬度顺序",
             f"the townships ({w:.3f}, {s:.3f}) - ({e:.3f}, {n:.3f}) do not overlap the district "
             f"({west:.3f}, {south:.3f}) - ({east:.3f}, {north:.3f}); check file, CRS and axis order",
         )

@@ -14,11 +14,13 @@
     app.controls(app.choose("service", app.t("facilities_shown"), [
       { value: "", text: app.t("all_services") }, ...m.serviceOptions()]));
 
+    // Facilities beyond the district are drawn, because they serve it, and not counted in it.
+    const inside = (i) => d.zone[i] >= 0 || d.dir[i] >= 0;
     const counts = new Map(m.zones.map((z) => [z.index, 0]));
     function count(filter) {
       counts.forEach((_, key) => counts.set(key, 0));
       for (let i = 0; i < d.x.length; i++) {
-        if (!filter(i)) continue;
+        if (!filter(i) || !inside(i)) continue;
         for (const z of [m.districts[0].index, d.dir[i], d.zone[i]]) {
           if (counts.has(z)) counts.set(z, counts.get(z) + 1);
         }
@@ -28,10 +30,10 @@
     function legend(filter) {
       const shown = new Map(families.map((g) => [g, 0]));
       for (let i = 0; i < d.x.length; i++) {
-        if (filter(i)) shown.set(c.services[d.s[i]].family, shown.get(c.services[d.s[i]].family) + 1);
+        if (filter(i) && inside(i)) shown.set(c.services[d.s[i]].family, shown.get(c.services[d.s[i]].family) + 1);
       }
       const sections = [
-        { title: app.t("directions"), unit: app.t("people"), note: c.directionNote, rows: m.directions.map((z) => ({
+        { title: m.directions.length ? app.t("directions") : "", unit: app.t("people"), note: c.directionNote, rows: m.directions.map((z) => ({
           style: { fill: z.color }, text: z.name, value: fmt.people(z.people[0]) })) },
       ];
       if (app.isOn("facilities")) sections.push({ title: app.t("facilities"), unit: app.t("places"),

@@ -108,13 +108,13 @@
       return this.redraw();
     },
     _radius(zoom) {
-      return BG.widthAt(this._many ? [0.9, 2.8, 6] : [1.2, 4.5, 7], zoom);
+      return BG.widthAt(this._many ? [0.8, 2.8, 6] : [0.9, 4.5, 7], zoom);
     },
     draw(ctx, v) {
       const d = this.data, r = this._radius(v.zoom);
       const color = this.options.color || (() => "#1a1a1a");
       ctx.strokeStyle = "#ffffff";
-      ctx.lineWidth = BG.widthAt(this._many ? [0.3, 0.8, 2] : [0.4, 1.6, 2], v.zoom);
+      ctx.lineWidth = BG.widthAt(this._many ? [0.1, 0.8, 2] : [0.1, 1.6, 2], v.zoom);
       for (let i = 0; i < d.x.length; i++) {
         if (this._filter && !this._filter(i)) continue;
         const px = d.x[i] * v.k + v.dx, py = v.dy - d.y[i] * v.k;

@@ -5,6 +5,7 @@
 
   // Rows of {name, color, parts: [{share, fill, hatch}], value, sub, hint}.
   BG.bars = function (app, title, rows, heads, note) {
+    if (!rows.length) return "";
     const list = el("ul", "bars", el("li", "columns", el("span"), el("span", "", note || ""),
       ...heads.map((h, i) => el("span", i ? "sub" : "value", h))));
     for (const row of rows) {

@@ -144,6 +144,13 @@ class Context:
         table: gpd.GeoDataFrame = self.results.facilities
         return table[table["service"].isin(self.services.index)].reset_index(drop=True)
 
+    @property
+    def n_facilities(self) -> int:
+        """Facilities inside the district; those beyond it serve it and are not counted in it."""
+        town = self.zone_of("township", self.facilities["zone_id"])
+        direction = self.zone_of("direction", self.facilities["direction"])
+        return int(((town >= 0) | (direction >= 0)).sum())
+
     def service_name(self, key: str) -> str:
         """Return the name of a service in the language of the study."""
         column = "en" if self.labels.lang == "en" else "zh"
@@ -225,12 +232,11 @@ class Context:
     @cached_property
     def families(self) -> dict[str, str]:
         """Group of services -> family, of which there are no more than colours; some groups share one."""
-        out: dict[str, str] = {}
-        for group in dict.fromkeys(_text(g) for g in self.services["group"]):
-            family = FAMILIES.get(group, group)
-            full = len(set(out.values())) >= len(GROUPS) - 1 and self._group(family) not in out.values()
-            out[group] = self._group("other" if full else family)
-        return out
+        groups = list(dict.fromkeys(_text(g) for g in self.services["group"]))
+        names = list(dict.fromkeys(FAMILIES.get(g, g) for g in groups))
+        kept = names if len(names) <= len(GROUPS) else names[: len(GROUPS) - 1]
+        family = {g: FAMILIES.get(g, g) for g in groups}
+        return {g: self._group(f if f in kept else "other") for g, f in family.items()}
 
     def age_name(self, key: str) -> str:
         """Return an age group in words."""

@@ -72,7 +72,7 @@ def _headlines(context: Context, services: list[dict[str, Any]]) -> list[dict[st
             "link": service["link"],
         }
 
-    found = fmt.exact(len(context.facilities))
+    found = fmt.exact(context.n_facilities)
     return [
         {
             "title": t("idx_people"),

@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["pictures"]
 
 _WIDTH, _HEIGHT, _FINER = 190, 300, 3
+_CORE_M = np.array([7_600.0, 12_000.0])
 
 
 class _Paper:
     """A drawing at three times its size, scaled down at the end."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, window: NDArray[np.float64] | None = None) -> None:
         from PIL import Image, ImageDraw
 
         (south, west), (north, east) = context.bounds
         corner = to_mercator([west, east], [south, north], "EPSG:4326")
         self.crs = context.crs
+        if window is not None and (np.ptp(corner, axis=0) > np.ptp(window, axis=0)).all():
+            corner = window
         size = np.array([_WIDTH, _HEIGHT]) * _FINER
         span = corner[1] - corner[0]
         self.scale = float(min((size - 24) / span))
@@ -97,6 +100,19 @@ def _pale(color: str) -> str:
     return "#" + "".join(f"{round(255 - (255 - p) * 0.45):02x}" for p in parts)
 
 
+def _core(context: Context) -> NDArray[np.float64]:
+    """Return the corners of the window where most people live, so that single cells can be seen."""
+    cells = context.results.cells
+    order = [np.argsort(cells[c].to_numpy(), kind="stable") for c in ("x", "y")]
+    people = cells["people"].to_numpy(float)
+    middle = [
+        float(cells[c].to_numpy()[o][np.searchsorted(np.cumsum(people[o]), people.sum() / 2)])
+        for c, o in zip(("x", "y"), order, strict=True)
+    ]
+    at = to_mercator([middle[0]], [middle[1]], context.crs)[0]
+    return np.array([at - _CORE_M / 2, at + _CORE_M / 2])
+
+
 def pictures(context: Context) -> dict[str, str]:
     """Return a picture of each map page as a data address."""
     results = context.results
@@ -122,7 +138,7 @@ def pictures(context: Context) -> dict[str, str]:
 
     out = {}
     for page in ("district", "coverage", "nearest"):
-        paper = _Paper(context)
+        paper = _Paper(context, None if page == "district" else _core(context))
         _frame(paper, context, tint=page == "district")
         if page == "district":
             points = context.facilities.geometry
