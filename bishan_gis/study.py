@@ -128,7 +128,7 @@ class Reach(_Section):
     circles_m: list[Positive] = Field(default=[300, 500, 1000])
     search_min: Positive = 60.0
     off_network_m: Positive = 60.0
-    grid_m: Positive = 20.0
+    grid_m: Positive = 25.0
 
     @model_validator(mode="after")
     def _ordered(self) -> Reach:

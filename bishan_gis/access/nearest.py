@@ -13,6 +13,7 @@ from bishan_gis.network.search import (
     NOT_REACHED,
     Seeds,
     StarGraph,
+    by_edge,
     nearest_on_edges,
     search_nearest,
     snap_seeds,
@@ -129,14 +130,15 @@ def nearest_cost(
     node_cost, node_label = search_nearest(reverse, [*seeds, edge_of_data])
 
     leave = np.full(len(origins), np.nan)
-    nothing = t_snaps.take(np.zeros(0, dtype=np.int64))
-    cost, _ = nearest_on_edges(network, costs, o_snaps, nothing, np.zeros(0, np.int32), node_cost[-1], node_label[-1])
+    nothing = by_edge(network, costs, t_snaps.take(np.zeros(0, dtype=np.int64)))
+    cost, _ = nearest_on_edges(network, costs, o_snaps, nothing, node_cost[-1], node_label[-1])
     leave[cost < NOT_REACHED] = cost[cost < NOT_REACHED] / 1000
 
     off = o_snaps.edge == OFF_NETWORK
     frames = []
     for i, service in enumerate(services):
-        cost, who = nearest_on_edges(network, costs, o_snaps, parts[i], label[groups[i]], node_cost[i], node_label[i])
+        here = by_edge(network, costs, parts[i], label[groups[i]])
+        cost, who = nearest_on_edges(network, costs, o_snaps, here, node_cost[i], node_label[i])
         found = cost < NOT_REACHED
         value = np.where(found, cost / 1000, np.nan)
         status = np.full(len(origins), "unreachable", dtype=object)

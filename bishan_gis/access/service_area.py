@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bishan_gis.access.contours import contour_windows, level_field
 from bishan_gis.access.time_grid import TimeGrid, time_surface
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.search import (
     NOT_REACHED,
     StarGraph,
+    by_edge,
     nearest_on_edges,
     search_bounded,
     snap_seeds,
@@ -38,31 +41,8 @@ __all__ = ["facility_circles", "union_areas"]
 
 #: Side of the tiles that :func:`_patches` looks at [grid points]; found by measuring.
 _TILE = 16
-
-
-def _polygons(
-    seconds: NDArray[np.float32], grid: TimeGrid, box: tuple[slice, slice], cutoff_s: float, speed: float
-) -> list[shapely.Polygon]:
-    """Contour the surface at the cutoff, inside the off-network distance."""
-    import shapely
-    from contourpy import FillType, contour_generator
-
-    leg_m = grid.leg_m[box]
-    inside = (seconds < cutoff_s) & (leg_m < grid.off_network_m)
-    y, x = _axes(grid, box)
-    cap = 2 * grid.step_m / speed
-    out = []
-    for part, mine in _patches(inside):
-        late = np.minimum(seconds[part] - cutoff_s, cap)
-        aside = np.minimum((leg_m[part] - grid.off_network_m) / speed, cap)
-        z = np.where(mine, np.maximum(late, aside), cap)
-        z[z == 0] = 1e-3
-        contour: Any = contour_generator(x[part[1]], y[part[0]], z, fill_type=FillType.OuterOffset)
-        points, offsets = contour.filled(-np.inf, 0.0)
-        for p, o in zip(points, offsets, strict=True):
-            rings = [p[o[i] : o[i + 1]] for i in range(len(o) - 1)]
-            out.append(shapely.Polygon(rings[0], rings[1:]))
-    return out
+#: Facilities whose circles are contoured together.
+_BATCH = 32
 
 
 def _patches(inside: NDArray[np.bool_]) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
@@ -73,23 +53,26 @@ def _patches(inside: NDArray[np.bool_]) -> Iterator[tuple[tuple[slice, slice], N
     from scipy import ndimage
 
     rows, cols = inside.shape
-    if rows * cols <= 256 * 256:
-        if inside.any():
-            yield (slice(0, rows), slice(0, cols)), np.ones(inside.shape, dtype=bool)
-        return
     shape = (-(-rows // _TILE), -(-cols // _TILE))
     padded = np.zeros((shape[0] * _TILE, shape[1] * _TILE), dtype=bool)
     padded[:rows, :cols] = inside
     tiles = padded.reshape(shape[0], _TILE, shape[1], _TILE).any(axis=(1, 3))
     group, _ = ndimage.label(tiles, structure=np.ones((3, 3)))
     for number, (r, c) in enumerate(ndimage.find_objects(group), start=1):
-        # One grid point around, so that contours close.
+        # One tile around, cut to one grid point, so that contours close.
+        wide = (slice(max(r.start - 1, 0), r.stop + 1), slice(max(c.start - 1, 0), c.stop + 1))
+        near = ndimage.binary_dilation(group[wide] == number, structure=np.ones((3, 3), dtype=bool))
         part = (
             slice(max(r.start * _TILE - 1, 0), min(r.stop * _TILE + 1, rows)),
             slice(max(c.start * _TILE - 1, 0), min(c.stop * _TILE + 1, cols)),
         )
-        near = ndimage.binary_dilation(group == number, structure=np.ones((3, 3), dtype=bool))
-        yield part, near[np.ix_(*(np.arange(s.start, s.stop) // _TILE for s in part))]
+        tile = [np.arange(s.start, s.stop) // _TILE - w.start for s, w in zip(part, wide, strict=True)]
+        yield part, near[np.ix_(*tile)]
+
+
+def _width(window: tuple[NDArray[np.float64], tuple[int, int]]) -> int:
+    """Return the class of width of a window; those of one class share a sheet."""
+    return int(window[0].shape[1]).bit_length()
 
 
 def union_areas(
@@ -135,16 +118,24 @@ def union_areas(
     import shapely
 
     speed = costs.profile.speed_ms
-    everywhere = (slice(0, grid.edge.shape[0]), slice(0, grid.edge.shape[1]))
     done = [0]
 
     def draw(i: int) -> list[tuple[str, float, shapely.MultiPolygon]]:
-        seconds = time_surface(network, costs, grid, node_cost_ms[i], destinations.take(rows_of[i]))
+        here = by_edge(network, costs, destinations.take(rows_of[i]))
+        seconds = time_surface(network, costs, grid, node_cost_ms[i], here)
         found = []
         for cutoff in cutoffs_s:
-            polygons = _polygons(seconds, grid, everywhere, cutoff, speed)
+            windows = []
+            for part, mine in _patches((seconds < cutoff) & (grid.leg_m < grid.off_network_m)):
+                window = level_field(seconds[part], grid, part, cutoff, speed, mine)
+                if window is not None:
+                    windows.append(window)
+            polygons = []
+            for _, alike in groupby(sorted(windows, key=_width), key=_width):
+                fields, corners = zip(*alike, strict=True)
+                polygons.append(contour_windows(fields, corners, grid)[0])
             if polygons:
-                found.append((services[i], cutoff / 60, shapely.MultiPolygon(polygons)))
+                found.append((services[i], cutoff / 60, shapely.MultiPolygon(list(np.concatenate(polygons)))))
         done[0] += 1
         if progress:
             progress(done[0], len(services))
@@ -155,11 +146,6 @@ def union_areas(
     frame = gpd.GeoDataFrame(rows, columns=["service", "cutoff_min", "geometry"], geometry="geometry", crs=network.crs)
     frame.insert(2, "area_km2", frame.area / 1e6)
     return frame
-
-
-def _axes(grid: TimeGrid, box: tuple[slice, slice]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rows, cols = (np.arange(s.start, s.stop) * grid.step_m for s in box)
-    return grid.y0 + rows, grid.x0 + cols
 
 
 def _window(
@@ -184,6 +170,16 @@ def _window(
         high = int(((at + slack).max() - origin) // grid.step_m) + 2
         box.append(slice(max(low, 0), min(high, size)))
     return box[0], box[1]
+
+
+def _assemble(
+    rows: list[tuple[str, str, float, int]], polygons: NDArray[np.object_], window: NDArray[np.int64]
+) -> list[tuple[str, str, float, int, shapely.MultiPolygon]]:
+    """Put the polygons of each window together."""
+    import shapely
+
+    shapes: Any = shapely.multipolygons(polygons, indices=window)
+    return [(*rows[w], shape) for w, shape in zip(np.unique(window), shapes[np.unique(window)], strict=True)]
 
 
 def facility_circles(
@@ -227,7 +223,6 @@ def facility_circles(
         whose exact time is within the cutoff, not those inside the polygon.
     """
     import geopandas as gpd
-    import shapely
 
     reverse = StarGraph.from_network(network, costs, reverse=True)
     speed = costs.profile.speed_ms
@@ -238,7 +233,7 @@ def facility_circles(
     order = np.argsort(seeds_all.label, kind="stable")
     first = np.searchsorted(seeds_all.label[order], np.arange(len(facilities) + 1))
     work = list(keys.itertuples(index=False, name=None))
-    chunks = np.array_split(np.arange(len(work)), max(threads, 1) * 8)
+    chunks = np.array_split(np.arange(len(work)), max(len(work) // _BATCH, 1))
     everyone = np.zeros(network.n_nodes, dtype=np.int32)
     done = [0]
 
@@ -246,7 +241,7 @@ def facility_circles(
         dist = np.full(network.n_nodes, NOT_REACHED, dtype=np.int64)
         touched = np.empty(network.n_nodes, dtype=np.int32)
         heap = np.empty(4096, dtype=np.int64)
-        out = []
+        rows_out, fields, corners = [], [], []
         for w in chunk:
             facility_id, service = work[w]
             rows = np.asarray(rows_of[(facility_id, service)], dtype=np.int64)
@@ -257,16 +252,19 @@ def facility_circles(
             node, cost = seeds_all.node[pick], seeds_all.cost_ms[pick]
             n = search_bounded(reverse.start, reverse.target, reverse.cost_ms, node, cost, limit, dist, touched, heap)
             near = touched[:n]
-            own = destinations.take(rows)
-            box = _window(network, grid, near, limit - dist[near], own.edge, limit, speed)
-            seconds = time_surface(network, costs, grid, dist, own, box=box)
-            time_ms, _ = nearest_on_edges(network, costs, origins, own, np.zeros(len(own), np.int32), dist, everyone)
+            here = by_edge(network, costs, destinations.take(rows))
+            box = _window(network, grid, near, limit - dist[near], destinations.edge[rows], limit, speed)
+            seconds = time_surface(network, costs, grid, dist, here, box=box)
+            time_ms, _ = nearest_on_edges(network, costs, origins, here, dist, everyone)
             dist[near] = NOT_REACHED
             for cutoff in cutoffs_s:
-                polygons = _polygons(seconds, grid, box, cutoff, speed)
-                if polygons:
+                window = level_field(seconds, grid, box, cutoff, speed)
+                if window is not None:
                     inside = int(people[time_ms <= cutoff * 1000].sum())
-                    out.append((facility_id, service, cutoff / 60, inside, shapely.MultiPolygon(polygons)))
+                    rows_out.append((facility_id, service, cutoff / 60, inside))
+                    fields.append(window[0])
+                    corners.append(window[1])
+        out = _assemble(rows_out, *contour_windows(fields, corners, grid)) if fields else []
         done[0] += len(chunk)
         if progress:
             progress(done[0], len(work))

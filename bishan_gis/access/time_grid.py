@@ -10,12 +10,10 @@ from numba import njit
 
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.graph import STRUCTURES, Network
-from bishan_gis.network.search import by_edge
+from bishan_gis.network.search import EdgePlaces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from bishan_gis.network.snap import Snaps
 
 __all__ = ["TimeGrid", "build_time_grid", "time_surface"]
 
@@ -81,7 +79,7 @@ def _stamp(vx, vy, start, usable, x0, y0, step, reach, edge, fraction, leg):  # 
             before += size
 
 
-def build_time_grid(network: Network, *, step_m: float = 20.0, off_network_m: float = 60.0) -> TimeGrid:
+def build_time_grid(network: Network, *, step_m: float = 25.0, off_network_m: float = 60.0) -> TimeGrid:
     """Lay a grid over the streets.
 
     Parameters
@@ -154,7 +152,7 @@ def time_surface(
     costs: EdgeCosts,
     grid: TimeGrid,
     node_cost_ms: NDArray[np.int64],
-    destinations: Snaps,
+    destinations: EdgePlaces,
     *,
     box: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> NDArray[np.float32]:
@@ -166,7 +164,7 @@ def time_surface(
         Streets, prices, grid.
     node_cost_ms : ndarray of int64, shape (n,)
         Cost from each node to the nearest destination [ms].
-    destinations : Snaps
+    destinations : EdgePlaces
         The destinations, for points on the same edge.
     box : tuple of slice
         Rows and columns wanted.
@@ -176,8 +174,6 @@ def time_surface(
     ndarray of float32
         Leg + streets + leg [s]; :data:`FAR` where not reached or no street is near.
     """
-    start, order = by_edge(network.n_edges, destinations, np.zeros(len(destinations), np.int32))
-    leg_ms = costs.profile.leg_ms(destinations.leg_m[order])
     out = np.full(grid.edge[box].shape, FAR, dtype=np.float32)
     _surface(
         grid.edge[box],
@@ -188,9 +184,9 @@ def time_surface(
         costs.forward_ms,
         costs.backward_ms,
         node_cost_ms,
-        start,
-        destinations.fraction[order],
-        leg_ms,
+        destinations.start,
+        destinations.fraction,
+        destinations.leg_ms,
         costs.profile.speed_ms,
         out,
     )

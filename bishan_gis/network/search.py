@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_REACHED",
     "NO_LIMIT",
+    "EdgePlaces",
     "Seeds",
     "StarGraph",
     "by_edge",
@@ -343,21 +344,39 @@ def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
         out_label[i] = who
 
 
-def by_edge(n_edges: int, places: Snaps, label: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """List snapped places edge by edge: where each edge's list begins, and the places in order."""
+@dataclass(frozen=True, eq=False)
+class EdgePlaces:
+    """Snapped places listed edge by edge.
+
+    Attributes
+    ----------
+    start : ndarray of int64, shape (edges + 1,)
+        Where the list of each edge begins.
+    fraction, leg_ms, label : ndarray
+        Position along the edge, cost of the leg [ms], whom it belongs to.
+    """
+
+    start: NDArray[np.int64]
+    fraction: NDArray[np.float64]
+    leg_ms: NDArray[np.int64]
+    label: NDArray[np.int32]
+
+
+def by_edge(network: Network, costs: EdgeCosts, places: Snaps, label: NDArray[np.int32] | None = None) -> EdgePlaces:
+    """List snapped places edge by edge; those off the network are left out, and labels default to 0."""
+    label = np.zeros(len(places), dtype=np.int32) if label is None else label.astype(np.int32)
     on = np.flatnonzero(places.edge != OFF_NETWORK)
     order = on[np.lexsort((label[on], places.edge[on]))]
-    start = np.zeros(n_edges + 1, dtype=np.int64)
-    np.cumsum(np.bincount(places.edge[order], minlength=n_edges), out=start[1:])
-    return start, order
+    start = np.zeros(network.n_edges + 1, dtype=np.int64)
+    np.cumsum(np.bincount(places.edge[order], minlength=network.n_edges), out=start[1:])
+    return EdgePlaces(start, places.fraction[order], costs.profile.leg_ms(places.leg_m[order]), label[order])
 
 
 def nearest_on_edges(
     network: Network,
     costs: EdgeCosts,
     origins: Snaps,
-    destinations: Snaps,
-    label: NDArray[np.int32],
+    destinations: EdgePlaces,
     node_cost: NDArray[np.int64],
     node_label: NDArray[np.int32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -367,10 +386,10 @@ def nearest_on_edges(
     ----------
     network, costs : Network, EdgeCosts
         Streets and what they cost.
-    origins, destinations : Snaps
-        Places that leave and places that are sought.
-    label : ndarray of int32
-        Label of each destination.
+    origins : Snaps
+        Places that leave.
+    destinations : EdgePlaces
+        Places that are sought.
     node_cost, node_label : ndarray, shape (n,)
         One row of :func:`search_nearest` over the reversed star.
 
@@ -381,7 +400,6 @@ def nearest_on_edges(
     label : ndarray of int32
         Destination reached, -1 where none.
     """
-    t_start, order = by_edge(network.n_edges, destinations, label)
     out = np.full(len(origins), NOT_REACHED, dtype=np.int64)
     out_label = np.full(len(origins), -1, dtype=np.int32)
     leg = np.zeros(len(origins), dtype=np.int64)
@@ -397,10 +415,10 @@ def nearest_on_edges(
         leg,
         node_cost,
         node_label,
-        t_start,
-        destinations.fraction[order],
-        costs.profile.leg_ms(destinations.leg_m[order]),
-        label[order].astype(np.int32),
+        destinations.start,
+        destinations.fraction,
+        destinations.leg_ms,
+        destinations.label,
         out,
         out_label,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -54,16 +55,17 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
             write = write_parquet if name.endswith(".parquet") else write_csv
             write(table, out.path("tables", name))
         layers = _layers(results)
-        if study.outputs.gpkg:
-            write_gpkg(layers, out.path("tables", "layers.gpkg"))
-        write_dictionary(
-            {**tables, **{f"layers.gpkg/{k}": v for k, v in layers.items()}}, out.path("tables", "dictionary.csv")
-        )
-        if study.outputs.maps:
-            from bishan_gis.output.maps import render_maps
+        described = {**tables, **{f"layers.gpkg/{k}": v for k, v in layers.items()}}
+        write_dictionary(described, out.path("tables", "dictionary.csv"))
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            job = beside.submit(write_gpkg, layers, out.path("tables", "layers.gpkg")) if study.outputs.gpkg else None
+            if study.outputs.maps:
+                from bishan_gis.output.maps import render_maps
 
-            for name, html in render_maps(results).items():
-                out.path("maps", name).write_text(html, encoding="utf-8", newline="\n")
+                for name, html in render_maps(results).items():
+                    out.path("maps", name).write_text(html, encoding="utf-8", newline="\n")
+            if job:
+                job.result()
         hashes = out.hashes()
         record = {**results.record, "outputs": hashes, "steps": steps}
         text = json.dumps(record, ensure_ascii=False, indent=2, sort_keys=False)

@@ -106,19 +106,21 @@ def _by_service(access: pd.DataFrame, cell_ids: NDArray[np.object_]) -> tuple[di
     value = np.full((len(services), len(index)), np.nan)
     leave = np.full(len(index), np.nan)
     off = np.zeros(len(index), dtype=bool)
+    rows_of = access.groupby("service", sort=False).indices
+    at = index.get_indexer(pd.Index(access["origin_id"]))
+    columns = {c: access[c].to_numpy() for c in ("value", "unknown_from_s", "status")}
     for i, service in enumerate(services):
-        rows = access[access["service"] == service]
-        at = index.get_indexer(rows["origin_id"])
-        value[i, at] = rows["value"].to_numpy()
-        leave[at] = rows["unknown_from_s"].to_numpy()
-        off[at] = (rows["status"] == "off_network").to_numpy()
+        rows = rows_of[service]
+        value[i, at[rows]] = columns["value"][rows]
+        leave[at[rows]] = columns["unknown_from_s"][rows]
+        off[at[rows]] = columns["status"][rows] == "off_network"
     return {"value": value, "leave": leave, "off": off}, services
 
 
 def _sum_by(place: NDArray[np.int64], values: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    out = np.zeros((n, values.shape[1]), dtype=np.int64)
-    np.add.at(out, place, values)
-    return out
+    # People are whole numbers far below 2**53: sums of floats are exact.
+    sums = [np.bincount(place, weights=column, minlength=n) for column in values.T]
+    return np.column_stack(sums).astype(np.int64)
 
 
 def radius_coverage(cells: pd.DataFrame, facilities: pd.DataFrame, *, radii_m: Sequence[float]) -> pd.DataFrame:

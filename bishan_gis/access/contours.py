@@ -1,0 +1,137 @@
+"""Polygons from many small surfaces at once.
+
+Windows are stacked into one sheet, separated by a border that lies outside, and contoured in a single pass:
+drawing ten thousand circles one by one would spend its time on calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+from bishan_gis.access.time_grid import FAR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bishan_gis.access.time_grid import TimeGrid
+
+__all__ = ["contour_windows", "level_field"]
+
+#: Field around a window; windows that do not end at the rim of the grid end outside by themselves.
+_OUTSIDE = 10.0
+
+
+@njit(cache=True, nogil=True)
+def _level(seconds, leg_m, cutoff_s, off_m, speed, cap, out):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Fill the field; return the rows and columns between which something is inside."""
+    rows, cols = seconds.shape
+    top, bottom, left, right = rows, -1, cols, -1
+    for i in range(rows):
+        for j in range(cols):
+            late = seconds[i, j] - cutoff_s
+            aside = (leg_m[i, j] - off_m) / speed
+            z = min(max(late, aside), cap)
+            if z == 0.0:
+                z = 1e-3
+            if z < 0.0:
+                top, bottom = min(top, i), max(bottom, i)
+                left, right = min(left, j), max(right, j)
+            out[i, j] = z
+    return top, bottom, left, right
+
+
+def level_field(
+    seconds: NDArray[np.float32],
+    grid: TimeGrid,
+    box: tuple[slice, slice],
+    cutoff_s: float,
+    speed: float,
+    mine: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.float64], tuple[int, int]] | None:
+    """Return seconds past the edge of the service area, negative inside.
+
+    Inside is what lies within the cutoff and within the off-network distance; beyond, the field is capped at
+    two steps of walking, so that what is not reached pulls the contour no further than the next grid point.
+
+    Parameters
+    ----------
+    seconds : ndarray of float32
+        Travel time in the box [s].
+    grid : TimeGrid
+        The grid.
+    box : tuple of slice
+        Rows and columns of the grid that `seconds` covers.
+    cutoff_s, speed : float
+        Cutoff [s], walking speed [m/s].
+    mine : ndarray of bool, optional
+        Where False, nothing counts as inside.
+
+    Returns
+    -------
+    (ndarray, (int, int)) or None
+        The field, cut to what is inside and one point around it, and where it begins in the grid; None where
+        nothing is inside.
+    """
+    out = np.empty(seconds.shape)
+    cap = 2 * grid.step_m / speed
+    if mine is not None:
+        seconds = np.where(mine, seconds, FAR)
+    top, bottom, left, right = _level(seconds, grid.leg_m[box], cutoff_s, grid.off_network_m, speed, cap, out)
+    if bottom < 0:
+        return None
+    top, left = max(top - 1, 0), max(left - 1, 0)
+    return out[top : bottom + 2, left : right + 2], (box[0].start + top, box[1].start + left)
+
+
+def contour_windows(
+    fields: Sequence[NDArray[np.float64]], corners: Sequence[tuple[int, int]], grid: TimeGrid
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Draw the zero contour of many windows of the grid.
+
+    Parameters
+    ----------
+    fields : sequence of ndarray
+        Negative inside.
+    corners : sequence of (int, int)
+        Row and column of the grid where each window begins.
+    grid : TimeGrid
+        The grid.
+
+    Returns
+    -------
+    polygons : ndarray of shapely.Polygon
+        With holes, in the CRS of the network.
+    window : ndarray of int64
+        The window each polygon belongs to, rising.
+    """
+    import shapely
+    from contourpy import FillType, contour_generator
+
+    heights = np.array([f.shape[0] + 2 for f in fields])
+    top = np.concatenate([[0], np.cumsum(heights)])
+    sheet = np.full((top[-1], max(f.shape[1] for f in fields) + 2), _OUTSIDE)
+    for field, row in zip(fields, top[:-1], strict=True):
+        sheet[row + 1 : row + 1 + field.shape[0], 1 : 1 + field.shape[1]] = field
+    drawn: Any = contour_generator(z=sheet, fill_type=FillType.ChunkCombinedOffsetOffset).filled(-np.inf, 0.0)
+    (xy,), (rings,), (outers,) = drawn
+    if xy is None or rings is None or outers is None:
+        return np.empty(0, dtype=object), np.empty(0, dtype=np.int64)
+    # A polygon belongs to the window its first vertex lies in; all its vertices move with it.
+    of_polygon = np.searchsorted(top, xy[rings[outers[:-1]], 1], side="right") - 1
+    of_vertex = np.repeat(of_polygon, np.diff(rings[outers]))
+    first = np.array(corners)
+    moved = np.column_stack(
+        [
+            grid.x0 + (xy[:, 0] - 1 + first[of_vertex, 1]) * grid.step_m,
+            grid.y0 + (xy[:, 1] - 1 - top[of_vertex] + first[of_vertex, 0]) * grid.step_m,
+        ]
+    )
+    polygons = shapely.from_ragged_array(
+        shapely.GeometryType.POLYGON, moved, (rings.astype(np.int64), outers.astype(np.int64))
+    )
+    order = np.argsort(of_polygon, kind="stable")
+    return polygons[order], of_polygon[order]
