@@ -38,7 +38,7 @@ class NearestResult:
         The ``access`` table, see :func:`nearest_cost`.
     services : list of str
         Order of the rows of `node_cost_ms`.
-    node_cost_ms : ndarray of int64, shape (services, nodes)
+    node_cost_ms : ndarray of int32, shape (services, nodes)
         Cost from each node to the nearest facility [ms].
     targets : pandas.DataFrame
         The access points, sorted by service and facility.
@@ -50,7 +50,7 @@ class NearestResult:
         self,
         table: pd.DataFrame,
         services: list[str],
-        node_cost_ms: NDArray[np.int64],
+        node_cost_ms: NDArray[np.int32],
         targets: pd.DataFrame,
         origin_snaps: Snaps,
         target_snaps: Snaps,

@@ -79,7 +79,7 @@ def union_areas(
     network: Network,
     costs: EdgeCosts,
     grid: TimeGrid,
-    node_cost_ms: NDArray[np.int64],
+    node_cost_ms: NDArray[np.int32],
     destinations: Snaps,
     rows_of: Sequence[NDArray[np.int64]],
     services: Sequence[str],
@@ -152,7 +152,7 @@ def _window(
     network: Network,
     grid: TimeGrid,
     near: NDArray[np.int32],
-    left_ms: NDArray[np.int64],
+    left_ms: NDArray[np.int32],
     own: NDArray[np.int32],
     limit_ms: int,
     speed: float,
@@ -238,7 +238,7 @@ def facility_circles(
     done = [0]
 
     def draw(chunk: NDArray[np.int64]) -> list[tuple[str, str, float, int, shapely.MultiPolygon]]:
-        dist = np.full(network.n_nodes, NOT_REACHED, dtype=np.int64)
+        dist = np.full(network.n_nodes, NOT_REACHED, dtype=np.int32)
         touched = np.empty(network.n_nodes, dtype=np.int32)
         heap = np.empty(4096, dtype=np.int64)
         rows_out, fields, corners = [], [], []

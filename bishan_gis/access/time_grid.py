@@ -10,7 +10,7 @@ from numba import njit
 
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.graph import STRUCTURES, Network
-from bishan_gis.network.search import EdgePlaces
+from bishan_gis.network.search import NOT_REACHED, EdgePlaces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,17 +125,16 @@ def build_time_grid(network: Network, *, step_m: float = 25.0, off_network_m: fl
 @njit(cache=True, nogil=True)
 def _surface(edge, fraction, leg, edge_u, edge_v, forward, backward, dist, t_start, t_f, t_ms, speed, out):  # type: ignore[no-untyped-def] # pragma: no cover
     """Seconds from every grid point to the nearest destination; `t_*` hold those on each edge."""
-    never = np.int64(2**60)
     for i in range(edge.shape[0]):
         for j in range(edge.shape[1]):
             e = edge[i, j]
             if e < 0:
                 continue
             f = fraction[i, j]
-            best = np.int64(2**62)
-            if forward[e] >= 0:
+            best = np.int64(NOT_REACHED)
+            if forward[e] >= 0 and dist[edge_v[e]] < NOT_REACHED:
                 best = np.int64((1.0 - f) * forward[e]) + dist[edge_v[e]]
-            if backward[e] >= 0:
+            if backward[e] >= 0 and dist[edge_u[e]] < NOT_REACHED:
                 best = min(best, np.int64(f * backward[e]) + dist[edge_u[e]])
             for k in range(t_start[e], t_start[e + 1]):
                 gap = t_f[k] - f
@@ -143,7 +142,7 @@ def _surface(edge, fraction, leg, edge_u, edge_v, forward, backward, dist, t_sta
                     best = min(best, np.int64(gap * forward[e]) + t_ms[k])
                 if gap <= 0 and backward[e] >= 0:
                     best = min(best, np.int64(-gap * backward[e]) + t_ms[k])
-            if best < never:
+            if best < NOT_REACHED:
                 out[i, j] = best / 1000.0 + leg[i, j] / speed
 
 
@@ -151,7 +150,7 @@ def time_surface(
     network: Network,
     costs: EdgeCosts,
     grid: TimeGrid,
-    node_cost_ms: NDArray[np.int64],
+    node_cost_ms: NDArray[np.int32],
     destinations: EdgePlaces,
     *,
     box: tuple[slice, slice] = (slice(None), slice(None)),
@@ -162,7 +161,7 @@ def time_surface(
     ----------
     network, costs, grid : Network, EdgeCosts, TimeGrid
         Streets, prices, grid.
-    node_cost_ms : ndarray of int64, shape (n,)
+    node_cost_ms : ndarray of int32, shape (n,)
         Cost from each node to the nearest destination [ms].
     destinations : EdgePlaces
         The destinations, for points on the same edge.

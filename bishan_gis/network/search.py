@@ -35,10 +35,11 @@ __all__ = [
     "snap_seeds",
 ]
 
-#: Cost of a node or origin that no path reaches.
-NOT_REACHED = np.int64(2**62)
+#: Cost of a node or origin that no path reaches; node costs are 32 bits wide, because memory is what is slow.
+NOT_REACHED = 2**31 - 1
 #: A limit that is never met.
-NO_LIMIT = 2**40
+NO_LIMIT = 2**31 - 2
+_MAX_NODES = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +52,13 @@ class StarGraph:
         Where the links of each node begin.
     target : ndarray of int32
         Other end of each link.
-    cost_ms : ndarray of int64
+    cost_ms : ndarray of int32
         Cost of each link [ms].
     """
 
     start: NDArray[np.int64]
     target: NDArray[np.int32]
-    cost_ms: NDArray[np.int64]
+    cost_ms: NDArray[np.int32]
 
     @classmethod
     def from_network(cls, network: Network, costs: EdgeCosts, *, reverse: bool = False) -> StarGraph:
@@ -84,16 +85,33 @@ class StarGraph:
     def from_links(
         cls, n: int, tail: NDArray[np.int32], head: NDArray[np.int32], cost_ms: NDArray[np.int64]
     ) -> StarGraph:
-        """Build a star from links given one by one; costs must be positive."""
+        """Build a star from links given one by one; costs must be positive.
+
+        Raises
+        ------
+        ValueError
+            More than 8,388,608 nodes: the bounded search packs a node into 23 bits.
+        """
+        if n > _MAX_NODES:
+            msg = f"{n:,} nodes; the kernels hold {_MAX_NODES:,}"
+            raise ValueError(msg)
         order = np.lexsort((cost_ms, head, tail))
         start = np.zeros(n + 1, dtype=np.int64)
         np.cumsum(np.bincount(tail, minlength=n), out=start[1:])
-        return cls(start, head[order].astype(np.int32), cost_ms[order].astype(np.int64))
+        return cls(start, head[order].astype(np.int32), cost_ms[order].astype(np.int32))
 
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
         return len(self.start) - 1
+
+    @property
+    def buckets(self) -> tuple[int, int]:
+        """Width of a search bucket in bits (a quarter to half of the mean cost), and how many there are."""
+        if len(self.cost_ms) == 0:
+            return 0, 2
+        shift = max(int(self.cost_ms.mean()).bit_length() - 2, 0)
+        return shift, 1 << ((int(self.cost_ms.max()) >> shift) + 2).bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,44 +193,72 @@ def _pop(heap, size):  # type: ignore[no-untyped-def] # pragma: no cover
 
 
 @njit(cache=True, nogil=True)
-def _nearest(start, target, cost, seed_node, seed_cost, seed_label, limit, dist, label):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Multi-source search; ties go to the smaller label. A heap key is cost above node (23 bits)."""
-    capacity = len(target) + len(seed_node) + 1
-    heap = np.empty(min(capacity, 1024), dtype=np.int64)
-    size = 0
-    for i in range(len(seed_node)):
-        u, c, who = seed_node[i], seed_cost[i], seed_label[i]
-        if c > limit:
-            continue
-        if c < dist[u]:
-            dist[u] = c
-            label[u] = who
-            if size == len(heap):
-                heap = np.concatenate((heap, np.empty_like(heap)))
-            size = _push(heap, size, (c << 23) | u)
-        elif c == dist[u] and who < label[u]:
-            label[u] = who
-    while size > 0:
-        key, size = _pop(heap, size)
-        d = key >> 23
-        u = key & 0x7FFFFF
-        if d > dist[u]:
-            continue
-        who = label[u]
-        for k in range(start[u], start[u + 1]):
-            v = target[k]
-            nd = d + cost[k]
-            if nd > limit:
+def _nearest(start, target, cost, seed_node, seed_cost, seed_label, limit, shift, span, dist, label):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Multi-source search with a ring of buckets; ties go to the smaller label.
+
+    A bucket holds costs that share all but the last `shift` bits. Within a bucket nodes are corrected until
+    nothing changes (delta-stepping, Meyer & Sanders 2003, doi:10.1016/S0196-6774(03)00076-2), so the result
+    is exact whatever the width. `seed_*` are sorted by cost; `span`, a power of two, holds the longest link.
+    """
+    mask = span - 1
+    head = np.full(span, -1, dtype=np.int32)
+    # Entries of the buckets as linked lists; spent entries are used again.
+    pool = np.empty((1024, 3), dtype=np.int32)
+    room = len(pool)
+    free, top, active, current, s = -1, 0, 0, 0, 0
+    seeds = len(seed_node)
+    while True:
+        if active == 0:
+            if s == seeds or seed_cost[s] > limit:
+                break
+            current = seed_cost[s] >> shift
+        slot = current & mask
+        while s < seeds and seed_cost[s] <= limit and (seed_cost[s] >> shift) <= current:
+            u, c, who = seed_node[s], seed_cost[s], seed_label[s]
+            s += 1
+            if c < dist[u] or (c == dist[u] and who < label[u]):
+                dist[u] = c
+                label[u] = who
+                if top == room:
+                    pool = np.concatenate((pool, np.empty_like(pool)))
+                    room = len(pool)
+                pool[top, 0], pool[top, 1], pool[top, 2] = u, c, head[slot]
+                head[slot] = top
+                top += 1
+                active += 1
+        while head[slot] >= 0:
+            e = head[slot]
+            head[slot] = pool[e, 2]
+            u, d = pool[e, 0], pool[e, 1]
+            pool[e, 2] = free
+            free = e
+            active -= 1
+            if d != dist[u]:
                 continue
-            old = dist[v]
-            if nd < old:
-                dist[v] = nd
-                label[v] = who
-                if size == len(heap):
-                    heap = np.concatenate((heap, np.empty_like(heap)))
-                size = _push(heap, size, (nd << 23) | v)
-            elif nd == old and who < label[v]:
-                label[v] = who
+            who = label[u]
+            if top + start[u + 1] - start[u] > room:
+                pool = np.concatenate((pool, np.empty_like(pool), np.empty((start[u + 1] - start[u], 3), np.int32)))
+                room = len(pool)
+            for k in range(start[u], start[u + 1]):
+                nd = d + np.int64(cost[k])
+                if nd > limit:
+                    continue
+                v = target[k]
+                old = dist[v]
+                if nd < old or (nd == old and who < label[v]):
+                    dist[v] = nd
+                    label[v] = who
+                    if free >= 0:
+                        e = free
+                        free = pool[e, 2]
+                    else:
+                        e = top
+                        top += 1
+                    b = (nd >> shift) & mask
+                    pool[e, 0], pool[e, 1], pool[e, 2] = v, nd, head[b]
+                    head[b] = e
+                    active += 1
+        current += 1
 
 
 @njit(cache=True, nogil=True)
@@ -226,7 +272,7 @@ def search_bounded(start, target, cost, seed_node, seed_cost, limit, dist, touch
     for i in range(len(seed_node)):
         u, c = seed_node[i], seed_cost[i]
         if c <= limit and c < dist[u]:
-            if dist[u] == 2**62:
+            if dist[u] == NOT_REACHED:
                 touched[n] = u
                 n += 1
             dist[u] = c
@@ -241,7 +287,7 @@ def search_bounded(start, target, cost, seed_node, seed_cost, limit, dist, touch
         for k in range(start[u], start[u + 1]):
             v, nd = target[k], d + cost[k]
             if nd <= limit and nd < dist[v]:
-                if dist[v] == 2**62:
+                if dist[v] == NOT_REACHED:
                     touched[n] = v
                     n += 1
                 dist[v] = nd
@@ -251,12 +297,9 @@ def search_bounded(start, target, cost, seed_node, seed_cost, limit, dist, touch
     return n
 
 
-_MAX_NODES = 1 << 23
-
-
 def search_nearest(
     star: StarGraph, seeds: Sequence[Seeds], *, limit_ms: int = NO_LIMIT, threads: int = 2
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Find the cost from the nearest seed to every node, for several sets of seeds.
 
     Parameters
@@ -272,26 +315,24 @@ def search_nearest(
 
     Returns
     -------
-    cost_ms : ndarray of int64, shape (sets, nodes)
+    cost_ms : ndarray of int32, shape (sets, nodes)
         :data:`NOT_REACHED` where no path within the limit exists.
     label : ndarray of int32, shape (sets, nodes)
         Label of the seed reached, the smallest of equally near ones; -1 where none.
-
-    Raises
-    ------
-    ValueError
-        More than 8,388,608 nodes.
     """
-    if star.n_nodes > _MAX_NODES:
-        msg = f"{star.n_nodes:,} nodes; the kernel holds {_MAX_NODES:,}"
-        raise ValueError(msg)
-    cost = np.full((len(seeds), star.n_nodes), NOT_REACHED, dtype=np.int64)
-    label = np.full((len(seeds), star.n_nodes), -1, dtype=np.int32)
+    cost = np.empty((len(seeds), star.n_nodes), dtype=np.int32)
+    label = np.empty((len(seeds), star.n_nodes), dtype=np.int32)
     limit = np.int64(min(limit_ms, NO_LIMIT))
+    shift, span = star.buckets
 
     def run(i: int) -> None:
+        # Filled here, so that the threads share the work of touching new memory.
+        cost[i].fill(NOT_REACHED)
+        label[i].fill(-1)
         s = seeds[i]
-        _nearest(star.start, star.target, star.cost_ms, s.node, s.cost_ms, s.label, limit, cost[i], label[i])
+        order = np.argsort(s.cost_ms, kind="stable")
+        node, paid, who = s.node[order], s.cost_ms[order], s.label[order]
+        _nearest(star.start, star.target, star.cost_ms, node, paid, who, limit, shift, span, cost[i], label[i])
 
     with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
         list(pool.map(run, range(len(seeds))))
@@ -320,20 +361,20 @@ def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
         e = o_edge[i]
         if e < 0:
             continue
-        best = np.int64(2**62)
+        best = np.int64(NOT_REACHED)
         who = -1
         f, leg = o_f[i], o_leg[i]
-        if forward[e] >= 0 and dist[edge_v[e]] < 2**62:
+        if forward[e] >= 0 and dist[edge_v[e]] < NOT_REACHED:
             best = leg + np.int64(np.rint((1.0 - f) * forward[e])) + dist[edge_v[e]]
             who = node_label[edge_v[e]]
-        if backward[e] >= 0 and dist[edge_u[e]] < 2**62:
+        if backward[e] >= 0 and dist[edge_u[e]] < NOT_REACHED:
             c = leg + np.int64(np.rint(f * backward[e])) + dist[edge_u[e]]
             w = node_label[edge_u[e]]
             if c < best or (c == best and w < who):
                 best, who = c, w
         for j in range(t_start[e], t_start[e + 1]):
             gap = t_f[j] - f
-            c = np.int64(2**62)
+            c = np.int64(NOT_REACHED)
             if gap >= 0.0 and forward[e] >= 0:
                 c = leg + t_leg[j] + np.int64(np.rint(gap * forward[e]))
             if gap <= 0.0 and backward[e] >= 0:
@@ -377,7 +418,7 @@ def nearest_on_edges(
     costs: EdgeCosts,
     origins: Snaps,
     destinations: EdgePlaces,
-    node_cost: NDArray[np.int64],
+    node_cost: NDArray[np.int32],
     node_label: NDArray[np.int32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Carry the costs of the nodes to origins on the edges; the same edge is exact.
