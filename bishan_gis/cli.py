@@ -20,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="15 分钟生活圈规划工具 · Planning tools for the 15-minute life circle.",
     epilog="退出码 exit codes: 0 正常 fine · 2 输入有误 bad input · 3 没有数据 no data · 4 无法写出 output failed",
 )

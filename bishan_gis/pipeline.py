@@ -197,7 +197,8 @@ def _compute(study: Study, clock: _Clock) -> Results:
         for kind, column in (("township", "zone_id"), ("direction", "direction")):
             places[column] = assign_zone(places, zones, kind)
     services = services.loc[[s for s in services.index if s in set(near.services)]].copy()
-    services["n"] = facilities["service"].value_counts().reindex(services.index).fillna(0).astype(int)
+    inside = places.loc[places["zone_id"] != "", "service"]
+    services["n"] = inside.value_counts().reindex(services.index).fillna(0).astype(int)
     return Results(
         study=study,
         zones=zones,
