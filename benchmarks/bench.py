@@ -85,7 +85,8 @@ def bench_nearest(rows: list[list[str]], name: str, path: Path, crs: str) -> Non
 
     from bishan_gis.network.build import network_from_osm
     from bishan_gis.network.costs import edge_costs, load_profile
-    from bishan_gis.network.search import NOT_REACHED, Seeds, StarGraph, search_nearest
+    from bishan_gis.network.search import search_nearest
+    from bishan_gis.network.star import NOT_REACHED, Seeds, StarGraph
 
     network = network_from_osm(path, crs=crs)
     costs = edge_costs(network, load_profile("adult"))

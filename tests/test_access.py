@@ -16,8 +16,9 @@ from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.service_area import facility_circles, union_areas
 from bishan_gis.access.time_grid import build_time_grid
 from bishan_gis.network.costs import BLOCKED, SpeedProfile, edge_costs, load_profile
-from bishan_gis.network.search import NOT_REACHED, Seeds, StarGraph, search_nearest
+from bishan_gis.network.search import search_nearest
 from bishan_gis.network.snap import snap_points
+from bishan_gis.network.star import NOT_REACHED, Seeds, StarGraph
 
 METRE_A_SECOND = SpeedProfile("toy", "玩具", "toy", "walk", 3.6, 0.5, "by hand")
 

@@ -13,7 +13,8 @@ from helsinki import HELSINKI_CRS, helsinki_pbf
 
 import bishan_gis as bg
 from bishan_gis.network.costs import BLOCKED, edge_costs, load_profile
-from bishan_gis.network.search import NOT_REACHED, Seeds, StarGraph, search_nearest
+from bishan_gis.network.search import search_nearest
+from bishan_gis.network.star import NOT_REACHED, Seeds, StarGraph
 
 STUDY = f"""
 id = "helsinki"

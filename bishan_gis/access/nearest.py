@@ -9,16 +9,9 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.network.costs import EdgeCosts
-from bishan_gis.network.search import (
-    NOT_REACHED,
-    Seeds,
-    StarGraph,
-    by_edge,
-    nearest_on_edges,
-    search_nearest,
-    snap_seeds,
-)
+from bishan_gis.network.search import nearest_on_edges, search_nearest
 from bishan_gis.network.snap import OFF_NETWORK, Snaps, snap_points
+from bishan_gis.network.star import NOT_REACHED, Seeds, StarGraph, by_edge, snap_seeds
 from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:

@@ -19,14 +19,8 @@ import numpy as np
 from bishan_gis.access.contours import contour_windows, level_field
 from bishan_gis.access.time_grid import TimeGrid, time_surface
 from bishan_gis.network.costs import EdgeCosts
-from bishan_gis.network.search import (
-    NOT_REACHED,
-    StarGraph,
-    by_edge,
-    nearest_on_edges,
-    search_bounded,
-    snap_seeds,
-)
+from bishan_gis.network.search import nearest_on_edges, search_bounded
+from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, snap_seeds
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -10,7 +10,7 @@ from numba import njit
 
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.graph import STRUCTURES, Network
-from bishan_gis.network.search import NOT_REACHED, EdgePlaces
+from bishan_gis.network.star import NOT_REACHED, EdgePlaces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
