@@ -28,6 +28,7 @@ _LAZY = {
     "nearest_cost": "bishan_gis.access.nearest",
     "run": "bishan_gis.pipeline",
     "snap_points": "bishan_gis.network.snap",
+    "travel_matrix": "bishan_gis.access.travel_matrix",
 }
 
 __all__ = ["__version__", *sorted(_LAZY)]

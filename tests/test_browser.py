@@ -12,25 +12,11 @@ from bishan_gis.output.maps import numbers as fmt
 from bishan_gis.output.maps import render_maps
 from bishan_gis.output.maps.context import Context
 
-CHROMIUM = "/usr/bin/chromium"
 MAPS = ["district.html", "coverage.html", "nearest.html"]
 COLOURS = """() => [...document.querySelectorAll("canvas")].map((c) => {
   const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data, seen = new Set();
   for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200) seen.add((d[i] << 16) | (d[i + 1] << 8) | d[i + 2]);
   return seen.size; }).reduce((a, b) => a + b, 0)"""
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium fonts-noto-cjk")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = p.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from test_browser import COLOURS, MAPS, browser, expected, find_on_map, headline, visit
+from test_browser import COLOURS, MAPS, expected, find_on_map, headline, visit
 
-__all__ = ["browser", "visit"]
+__all__ = ["visit"]
 
 
 @pytest.fixture(scope="module")
