@@ -19,6 +19,7 @@ check: $(VENV)/.test ## style, types, docstrings, layers of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/numpydoc lint $$(find bishan_gis -name '*.py')
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.test ## measure against the peers: benchmarks/RESULTS.md
