@@ -126,7 +126,6 @@ def _compute(study: Study, clock: _Clock) -> Results:
             weights, placed_by = residential_weights(
                 data.osm.areas, data.landuse, crs=data.crs, townships=data.townships, controls=controls
             )
-        rests_on = [data.kinds["inputs.population"], data.kinds["inputs.townships"]]
         cells, check = build_cells(
             controls,
             data.townships,
@@ -134,7 +133,7 @@ def _compute(study: Study, clock: _Clock) -> Results:
             cells=study.cells,
             crs=data.crs,
             parts=data.population.parts,
-            kind=weakest_kind([*rests_on, "derived", data.kinds["inputs.osm"]]),
+            kind=weakest_kind(["derived", *(data.kinds[f"inputs.{i}"] for i in ("population", "townships", "osm"))]),
         )
         cells = cells.merge(townships[["zone_id", "direction"]], on="zone_id", validate="m:1")
         cells["district"] = zones.loc[zones["zone_kind"] == "district", "zone_id"].iloc[0]
@@ -196,6 +195,10 @@ def _compute(study: Study, clock: _Clock) -> Results:
         places = places.set_geometry(middle)
         for kind, column in (("township", "zone_id"), ("direction", "direction")):
             places[column] = assign_zone(places, zones, kind)
+        rests_on = weakest_kind([*data.kinds.values(), *cells["kind"].unique(), *places["kind"].unique()])
+        by_direction = table["zone_kind"] == "direction"
+        table["kind"] = np.where(by_direction, weakest_kind([rests_on, study.directions.kind]), rests_on)
+        near.table["kind"] = circles["kind"] = each["kind"] = radii["kind"] = points["kind"] = rests_on
     services = services.loc[[s for s in services.index if s in set(near.services)]].copy()
     inside = places.loc[places["zone_id"] != "", "service"]
     services["n"] = inside.value_counts().reindex(services.index).fillna(0).astype(int)
@@ -219,7 +222,7 @@ def _compute(study: Study, clock: _Clock) -> Results:
         water=_areas(data, {"natural": ["water"], "waterway": ["riverbank"]}),
         green=_areas(data, {"leisure": ["park", "garden"], "landuse": ["forest", "grass"], "natural": ["wood"]}),
         datasets=data.datasets,
-        kind=weakest_kind([*data.kinds.values(), *places["kind"], study.directions.kind]),
+        kind=weakest_kind([rests_on, study.directions.kind]),
         profile={
             "name": profile.name,
             "name_zh": profile.zh,

@@ -14,12 +14,10 @@ import pandas as pd
 from bishan_gis.errors import MissingColumnError, SchemaError
 
 __all__ = [
-    "ACCESS",
     "COVERAGE",
     "FACILITIES",
     "KINDS",
     "STATUS",
-    "ZONES",
     "check_columns",
     "check_unique",
     "nearest_name",
@@ -32,9 +30,7 @@ KINDS = ("observed", "derived", "assumed", "synthetic")
 #: What is known about one origin and one service.
 STATUS = ("reached", "beyond_cutoff", "unreachable", "off_network", "unknown")
 
-ZONES = ("zone_id", "zone_kind", "name", "kind", "geometry")
 FACILITIES = ("facility_id", "service", "name", "capacity", "source", "kind", "geometry")
-ACCESS = ("origin_id", "service", "measure", "cutoff_s", "value", "status")
 COVERAGE = (
     "zone_kind",
     "zone_id",

@@ -19,6 +19,7 @@ from bishan_gis.schema import nearest_name
 __all__ = ["LayerInput", "PopulationInput", "Study", "load_study"]
 
 Kind = Literal["observed", "derived", "assumed", "synthetic"]
+Slope = Literal["none", "tobler", "naismith", "rees"]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -118,6 +119,7 @@ class Walk(_Section):
     """Who walks, and how far from a street a place may lie."""
 
     profile: str = "adult"
+    slope: Slope | None = Field(default=None, description="how speed depends on slope; the profile's own if left out")
     max_snap_m: Positive = 300.0
 
 

@@ -93,6 +93,10 @@ def test_bishan_facts(bishan_results):
     assert len(r.services) >= 25
     assert r.network.n_nodes >= 20_000
     assert r.kind == "synthetic"
+    for table in (r.coverage, r.access, r.radii, r.circles, r.facility_circles, r.cells):
+        assert set(table["kind"]) == {"synthetic"}, "every table says what it rests on"
+    low, high = r.network.summary()["elevation_m"]
+    assert 150 < low < high < 900
     stations = r.facilities[(r.facilities["service"] == "rail_station") & (r.facilities["kind"] == "observed")]
     assert {"秀湖公园", "高观音", "成渝高铁站", "1号地铁站"} <= set(stations["name"])
     assert r.cells["direction"].ne("").all()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bishan_gis.errors import BrokenFileError, MissingFileError, StudyError
 from bishan_gis.network.graph import STRUCTURES, Network
+from bishan_gis.network.slope import EdgeSlopes, edge_slope, slope_factor
 from bishan_gis.schema import nearest_name
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ __all__ = ["BLOCKED", "EdgeCosts", "SpeedProfile", "edge_costs", "load_profile"]
 
 #: Cost of a direction that may not be used.
 BLOCKED = -1
+#: Table of the file that holds the figures of slopes.
+_NOT_A_PROFILE = "slope"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,11 @@ class SpeedProfile:
     speed_kmh : float
         Speed on the level [km/h].
     steps_factor : float
-        Multiplies the speed on steps.
+        Multiplies the speed on steps, up and down alike; 0: steps are not passable.
+    slope : str
+        How speed depends on slope: a key of :data:`~bishan_gis.network.slope.SLOPE_FUNCTIONS`.
+    max_slope, max_descent : float or None
+        Steepest climb and descent taken, rise over run; None: any.
     """
 
     name: str
@@ -44,6 +51,9 @@ class SpeedProfile:
     speed_kmh: float
     steps_factor: float
     source: str
+    slope: str = "none"
+    max_slope: float | None = None
+    max_descent: float | None = None
 
     @property
     def speed_ms(self) -> float:
@@ -57,11 +67,33 @@ class SpeedProfile:
 
 @dataclass(frozen=True, eq=False)
 class EdgeCosts:
-    """Cost of every edge from u to v and from v to u [ms]; :data:`BLOCKED` where not allowed."""
+    """Cost of every edge from u to v and from v to u [ms]; :data:`BLOCKED` where not allowed.
+
+    Attributes
+    ----------
+    forward_ms, backward_ms : ndarray of int64, shape (m,)
+        Costs [ms].
+    profile : SpeedProfile
+        Who walks.
+    slope : str
+        The slope function that was used.
+    slopes : EdgeSlopes or None
+        The slopes that were used; None where neither speed nor a limit of the profile depends on them.
+    top_factor : float
+        Fastest speed on any piece over the level speed; above 1 where a descent is quicker.
+    """
 
     forward_ms: NDArray[np.int64]
     backward_ms: NDArray[np.int64]
     profile: SpeedProfile
+    slope: str = "none"
+    slopes: EdgeSlopes | None = None
+    top_factor: float = 1.0
+
+    @property
+    def top_speed_ms(self) -> float:
+        """Fastest speed on any piece, and at least that on the level [m/s]: what bounds how far one can get."""
+        return self.profile.speed_ms * self.top_factor
 
 
 def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
@@ -77,7 +109,7 @@ def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
     Raises
     ------
     StudyError
-        No such profile, or a speed that is not positive.
+        No such profile, an unknown, missing or wrong setting in it, or a speed that is not positive.
     MissingFileError, BrokenFileError
         The own table is not there or is not TOML.
     """
@@ -89,32 +121,53 @@ def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
         raise MissingFileError(f"找不到速度表 {where}", f"no speed table at {where}") from err
     except tomllib.TOMLDecodeError as err:
         raise BrokenFileError(f"{where}: 不是有效的 TOML: {err}", f"{where}: not valid TOML: {err}") from err
-    if name not in table:
-        hint = nearest_name(name, table) or "、".join(table)
+    known = [key for key in table if key != _NOT_A_PROFILE]
+    if name not in known:
+        hint = nearest_name(name, known) or "、".join(known)
         raise StudyError(
             f"walk.profile: 没有速度类型 {name!r};可用: {hint}",
             f"walk.profile: no speed profile {name!r}; known: {hint}",
         )
-    row = table[name]
-    profile = SpeedProfile(
+    return _read_profile(table[name], name, f"{where}: {name}")
+
+
+def _read_profile(row: dict[str, Any], name: str, where: str) -> SpeedProfile:
+    """Check the settings of one profile and name all that is wrong at once."""
+    words, numbers, limits = ("zh", "en", "mode", "source"), ("speed_kmh", "steps_factor"), ("max_slope", "max_descent")
+    wrong: list[tuple[str, str]] = []
+    for key in (*words, *numbers):
+        if key not in row:
+            wrong.append((f"缺少 {key}", f"{key} is missing"))
+    keys = [f.name for f in fields(SpeedProfile) if f.name != "name"]
+    for key, value in row.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
+        if key not in keys:
+            hint = nearest_name(key, keys) or "、".join(keys)
+            wrong.append((f"未知的键 {key};可用: {hint}", f"unknown key {key}; known: {hint}"))
+        elif key in numbers or key in limits:
+            if not number or value < 0 or (value == 0 and key == "speed_kmh"):
+                least = ("必须为正数", "a positive number") if key == "speed_kmh" else ("必须为非负数", "0 or more")
+                wrong.append((f"{key} = {value!r} {least[0]}", f"{key} = {value!r} must be {least[1]}"))
+        elif not isinstance(value, str):
+            wrong.append((f"{key} = {value!r} 必须为文字", f"{key} = {value!r} must be text"))
+    if wrong:
+        raise StudyError(f"{where}: " + ";".join(w[0] for w in wrong), f"{where}: " + "; ".join(w[1] for w in wrong))
+    slope = row.get("slope", "none")
+    slope_factor(slope, 0.0, where=f"{where}.slope")
+    return SpeedProfile(
         name=name,
-        zh=str(row["zh"]),
-        en=str(row["en"]),
-        mode=str(row["mode"]),
-        speed_kmh=float(row["speed_kmh"]),
-        steps_factor=float(row["steps_factor"]),
-        source=str(row["source"]),
+        **{key: row[key] for key in words},
+        **{key: float(row[key]) for key in numbers},
+        slope=slope,
+        **{key: float(row[key]) for key in limits if key in row},
     )
-    if profile.speed_kmh <= 0 or profile.steps_factor <= 0:
-        raise StudyError(f"{where}: {name} 的速度必须为正", f"{where}: speeds of {name} must be positive")
-    return profile
 
 
-def edge_costs(network: Network, profile: SpeedProfile) -> EdgeCosts:
+def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = None) -> EdgeCosts:
     """Price every edge in both directions.
 
     A cost is ``length / speed`` rounded to the millisecond and at least 1 ms, so that sums are exact
-    integers and no path is free.
+    integers and no path is free. Lengths are those of the map: slope functions are made for them.
 
     Parameters
     ----------
@@ -122,17 +175,47 @@ def edge_costs(network: Network, profile: SpeedProfile) -> EdgeCosts:
         Streets.
     profile : SpeedProfile
         Who walks.
+    slope : str, optional
+        How speed depends on slope, in place of the profile's own function: a key of
+        :data:`~bishan_gis.network.slope.SLOPE_FUNCTIONS`. The limits of the profile hold all the same.
 
     Returns
     -------
     EdgeCosts
-        One cost per edge and direction [ms].
+        One cost per edge and direction [ms]. Steps have the profile's factor, up and down alike, and neither a
+        slope function nor a limit: that they climb is in the factor. Where a height is unknown a piece counts as
+        level.
+
+    Raises
+    ------
+    StudyError
+        No such function, or speed is to depend on slope and no node has a height.
     """
-    speed = np.full(network.n_edges, profile.speed_ms)
-    speed[network.edge_structure == STRUCTURES.index("steps")] *= profile.steps_factor
-    cost = np.maximum(np.rint(network.edge_length_m / speed * 1000).astype(np.int64), 1)
-    return EdgeCosts(
-        forward_ms=np.where(network.edge_forward, cost, BLOCKED),
-        backward_ms=np.where(network.edge_backward, cost, BLOCKED),
-        profile=profile,
-    )
+    name = profile.slope if slope is None else slope
+    slope_factor(name, 0.0)
+    if name != "none" and network.n_nodes and not np.isfinite(network.node_elevation_m).any():
+        raise StudyError(
+            f"walk.slope = {name!r}: 路网没有高程;请设置 inputs.elevation, 或用 slope = 'none'",
+            f"walk.slope = {name!r}: the network has no heights; set inputs.elevation, or use slope = 'none'",
+        )
+    steps = network.edge_structure == STRUCTURES.index("steps")
+    used = name != "none" or profile.max_slope is not None or profile.max_descent is not None
+    slopes = edge_slope(network) if used else None
+    flat = np.full(network.n_edges, profile.speed_ms)
+    flat[steps] *= profile.steps_factor
+    closed = flat == 0
+    out, top = [], 1.0
+    for sign, allowed in ((1, network.edge_forward), (-1, network.edge_backward)):
+        speed, can = flat, allowed & ~closed
+        if slopes is not None:
+            climb = np.where(steps, 0.0, sign * slopes.slope)
+            factor = slope_factor(name, climb)
+            speed = flat * factor
+            if profile.max_slope is not None:
+                can &= climb <= profile.max_slope
+            if profile.max_descent is not None:
+                can &= -climb <= profile.max_descent
+            top = max(top, float(factor[can].max(initial=1.0)))
+        time_ms = network.edge_length_m / np.where(closed, 1.0, speed) * 1000
+        out.append(np.where(can, np.maximum(np.rint(time_ms).astype(np.int64), 1), BLOCKED))
+    return EdgeCosts(*out, profile=profile, slope=name, slopes=slopes, top_factor=top)

@@ -176,11 +176,16 @@ class Network:
             "components": int(comp.max()) + 1 if self.n_nodes else 0,
             "main_component_share": round(float(length[0] / max(length.sum(), 1e-9)), 4),
             "frontier_nodes": int(self.node_frontier.sum()),
+            "elevation_m": self._elevation_range(),
             "by_structure_km": {
                 name or "street": round(float(self.edge_length_m[self.edge_structure == i].sum()) / 1000, 3)
                 for i, name in enumerate(STRUCTURES)
             },
         }
+
+    def _elevation_range(self) -> list[float] | None:
+        known = self.node_elevation_m[np.isfinite(self.node_elevation_m)]
+        return [round(float(known.min()), 1), round(float(known.max()), 1)] if len(known) else None
 
     def __repr__(self) -> str:
         """One line."""
