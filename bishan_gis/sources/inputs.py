@@ -167,10 +167,15 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
         control_lines=None if lines is None else _with_kind(lines.to_crs(crs), kinds["inputs.control_lines"]),
         directions=None if own is None else _with_kind(own.to_crs(crs), kinds["directions.layer"]),
         kinds=kinds,
-        datasets=list(dict.fromkeys(known.values())),
+        datasets=[known.get(path) or _unlisted(path, kinds.get(setting)) for setting, path in files.items()],
         files=files,
         notes=notes + population.warnings,
     )
+
+
+def _unlisted(path: Path, kind: str | None) -> Dataset:
+    """Return what is known of a file that no manifest describes: its name."""
+    return Dataset(path.name, path.name, source="", licence="", kind=kind or "observed", sha256="")
 
 
 def _with_kind(frame: gpd.GeoDataFrame, kind: str) -> gpd.GeoDataFrame:
