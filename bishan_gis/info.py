@@ -62,6 +62,7 @@ def _describe_study(study: Study) -> dict[str, Any]:
         "directions": {k: "、".join(v) for k, v in study.directions.zones.items()},
         "cutoffs_min": study.reach.cutoffs_min,
         "profile": study.walk.profile,
+        "slope": study.walk.slope or "",
         "inputs": files,
     }
 
@@ -86,7 +87,8 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
     BishanGisError
         The first input that cannot be used.
     """
-    from bishan_gis.network.build import build_network
+    from bishan_gis.network.assemble import assemble_network
+    from bishan_gis.network.slope import slope_summary
     from bishan_gis.places.population import build_controls
     from bishan_gis.places.zones import build_zones
     from bishan_gis.sources.inputs import load_inputs
@@ -97,7 +99,7 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
 
     data = load_inputs(study, progress=report)
     zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
-    network = build_network(data.osm, crs=data.crs, extent=data.extent.union_all(), kind=data.kinds["inputs.osm"])
+    network, costs = assemble_network(study, data)
     controls = build_controls(data.population, data.townships, crs=data.crs)
     zh = study.lang == "zh"
     notes = [*data.notes, *zones.attrs.get("warnings", [])]
@@ -106,6 +108,7 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
         "zones": {str(k): int(v) for k, v in zones["zone_kind"].value_counts().sort_index().items()},
         "people": int(controls["people"].sum()),
         "network": network.summary(),
+        "slope": slope_summary(network, costs),
         "walk_rules": {r: int(v["ways"]) for r, v in network.rule_counts.items() if v["ways"]},
         "osm_left_out": {k: v for k, v in data.osm.left_out.items() if v},
         "kinds": data.kinds,

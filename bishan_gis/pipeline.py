@@ -19,9 +19,9 @@ from bishan_gis.study import Study, load_study
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    from numpy.typing import NDArray
 
     from bishan_gis.access.nearest import NearestResult
+    from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
     from bishan_gis.sources.inputs import StudyData
 
@@ -94,9 +94,7 @@ def _compute(study: Study, clock: _Clock) -> Results:
     from bishan_gis.access.nearest import nearest_cost
     from bishan_gis.access.service_area import facility_circles, union_areas
     from bishan_gis.access.time_grid import build_time_grid
-    from bishan_gis.network.build import build_network
-    from bishan_gis.network.costs import edge_costs, load_profile
-    from bishan_gis.network.elevation import with_elevation
+    from bishan_gis.network.assemble import assemble_network
     from bishan_gis.places.entrances import find_access_points, find_entrances
     from bishan_gis.places.population import build_cells, build_controls
     from bishan_gis.places.weights import residential_weights
@@ -104,17 +102,13 @@ def _compute(study: Study, clock: _Clock) -> Results:
     from bishan_gis.planning.coverage import coverage, radius_coverage
     from bishan_gis.sources.inputs import load_inputs
 
-    profile = load_profile(study.walk.profile)
     with clock.step("读取输入 read") as report:
         data = load_inputs(study, progress=report)
     with clock.step("分区 zones"):
         zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
         townships = zones[zones["zone_kind"] == "township"]
     with clock.step("步行网络 network"):
-        extent = data.extent.union_all()
-        network = build_network(data.osm, crs=data.crs, extent=extent, kind=data.kinds["inputs.osm"])
-        if study.inputs.elevation:
-            network = with_elevation(network, _heights(data.files["inputs.elevation"], network))
+        network, costs = assemble_network(study, data)
     with clock.step("设施 facilities"):
         facilities, merged, services = _facilities(study, data)
         points = find_access_points(facilities, network, entrances=find_entrances(data.osm))
@@ -138,7 +132,6 @@ def _compute(study: Study, clock: _Clock) -> Results:
         cells = cells.merge(townships[["zone_id", "direction"]], on="zone_id", validate="m:1")
         cells["district"] = zones.loc[zones["zone_kind"] == "district", "zone_id"].iloc[0]
     with clock.step("步行时间 walking times") as report:
-        costs = edge_costs(network, profile)
         near = nearest_cost(
             network,
             costs,
@@ -150,7 +143,9 @@ def _compute(study: Study, clock: _Clock) -> Results:
         )
     cutoffs = [c * 60 for c in study.reach.cutoffs_min]
     with clock.step("生活圈 life circles") as report:
-        grid = build_time_grid(network, step_m=study.reach.grid_m, off_network_m=study.reach.off_network_m)
+        grid = build_time_grid(
+            network, step_m=study.reach.grid_m, off_network_m=study.reach.off_network_m, usable=costs.usable
+        )
         rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
         circles = union_areas(
             network,
@@ -199,6 +194,7 @@ def _compute(study: Study, clock: _Clock) -> Results:
         by_direction = table["zone_kind"] == "direction"
         table["kind"] = np.where(by_direction, weakest_kind([rests_on, study.directions.kind]), rests_on)
         near.table["kind"] = circles["kind"] = each["kind"] = radii["kind"] = points["kind"] = rests_on
+    profile = costs.profile
     services = services.loc[[s for s in services.index if s in set(near.services)]].copy()
     inside = places.loc[places["zone_id"] != "", "service"]
     services["n"] = inside.value_counts().reindex(services.index).fillna(0).astype(int)
@@ -229,18 +225,11 @@ def _compute(study: Study, clock: _Clock) -> Results:
             "name_en": profile.en,
             "speed_kmh": profile.speed_kmh,
             "source": profile.source,
+            "slope": costs.slope,
         },
         warnings=_warnings(data, zones, network, near, placed_by),
-        record=_record(study, data, network),
+        record=_record(study, data, network, costs),
     )
-
-
-def _heights(path: Path, network: Network) -> NDArray[np.float64]:
-    from bishan_gis.crs import to_lonlat
-    from bishan_gis.sources.elevation import sample_elevation
-
-    lon, lat = to_lonlat(network.node_x, network.node_y, network.crs)
-    return sample_elevation(path, lon, lat)
 
 
 def _facilities(study: Study, data: StudyData) -> tuple[gpd.GeoDataFrame, pd.DataFrame, pd.DataFrame]:
@@ -318,10 +307,11 @@ def _warnings(
     return out
 
 
-def _record(study: Study, data: StudyData, network: Network) -> dict[str, Any]:
+def _record(study: Study, data: StudyData, network: Network, costs: EdgeCosts) -> dict[str, Any]:
     """Return what ``run.json`` says before times and outputs are known."""
     from importlib.metadata import PackageNotFoundError, version
 
+    from bishan_gis.network.slope import slope_summary
     from bishan_gis.sources.datasets import file_sha256
 
     versions = {"bishan_gis": __version__}
@@ -339,4 +329,5 @@ def _record(study: Study, data: StudyData, network: Network) -> dict[str, Any]:
             for setting, path in inputs.items()
         },
         "network": network.summary(),
+        "slope": slope_summary(network, costs),
     }

@@ -72,6 +72,16 @@ def test_bridge_is_entered_at_its_ends(town):
     assert snaps.leg_m[0] == pytest.approx(83)
 
 
+def test_places_are_not_entered_from_where_the_traveller_may_not_go(town):
+    chair = load_profile("wheelchair")
+    costs = edge_costs(town, chair)
+    origins = _origins(("by the steps", 105, -30))
+    t = nearest_cost(town, costs, origins, _points(("c", "clinic", 100, 0))).table.iloc[0]
+    # 30 m straight to the street above, not 5 m to the steps below, which lead nowhere for a wheelchair
+    assert t["status"] == "reached"
+    assert t["value"] == pytest.approx((30 + 5) / chair.speed_ms, abs=0.002)
+
+
 def test_status_tells_apart():
     network = make_network([(0, 0), (100, 0), (10_000, 0), (0, 5000), (100, 5000)], [(0, 1), (1, 2), (3, 4)])
     origins = _origins(("near", 90, 0), ("late", 9990, 0), ("island", 50, 5000))

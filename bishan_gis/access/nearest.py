@@ -107,9 +107,9 @@ def nearest_cost(
     """
     check_columns(origins, ["origin_id", "x", "y"], where="origins")
     check_columns(access_points, ["facility_id", "service", "x", "y"], where="access_points")
-    o_snaps = snap_points(network, origins["x"], origins["y"], max_snap_m=max_snap_m)
+    o_snaps = snap_points(network, origins["x"], origins["y"], max_snap_m=max_snap_m, usable=costs.usable)
     points = access_points.sort_values(["service", "facility_id", "x", "y"], kind="stable").reset_index(drop=True)
-    t_snaps = snap_points(network, points["x"], points["y"], max_snap_m=max_snap_m)
+    t_snaps = snap_points(network, points["x"], points["y"], max_snap_m=max_snap_m, usable=costs.usable)
     ids = np.unique(points["facility_id"].to_numpy(dtype=str)) if len(points) else np.zeros(0, dtype=str)
     label = np.searchsorted(ids, points["facility_id"].to_numpy(dtype=str)).astype(np.int32)
     services = sorted(points["service"].unique())

@@ -247,7 +247,7 @@ def facility_circles(
             n = search_bounded(reverse.start, reverse.target, reverse.cost_ms, node, cost, limit, dist, touched, heap)
             near = touched[:n]
             here = by_edge(network, costs, destinations.take(rows))
-            box = _window(network, grid, near, limit - dist[near], destinations.edge[rows], limit, speed)
+            box = _window(network, grid, near, limit - dist[near], destinations.edge[rows], limit, costs.top_speed_ms)
             seconds = time_surface(network, costs, grid, dist, here, box=box)
             time_ms, _ = nearest_on_edges(network, costs, origins, here, dist, everyone)
             dist[near] = NOT_REACHED

@@ -9,7 +9,8 @@ import numpy as np
 from numba import njit
 
 from bishan_gis.network.costs import EdgeCosts
-from bishan_gis.network.graph import STRUCTURES, Network
+from bishan_gis.network.graph import Network
+from bishan_gis.network.snap import enterable
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces
 
 if TYPE_CHECKING:
@@ -79,7 +80,13 @@ def _stamp(vx, vy, start, usable, x0, y0, step, reach, edge, fraction, leg):  # 
             before += size
 
 
-def build_time_grid(network: Network, *, step_m: float = 25.0, off_network_m: float = 60.0) -> TimeGrid:
+def build_time_grid(
+    network: Network,
+    *,
+    step_m: float = 25.0,
+    off_network_m: float = 60.0,
+    usable: NDArray[np.bool_] | None = None,
+) -> TimeGrid:
     """Lay a grid over the streets.
 
     Parameters
@@ -90,6 +97,8 @@ def build_time_grid(network: Network, *, step_m: float = 25.0, off_network_m: fl
         Spacing of the grid [m].
     off_network_m : float
         How far from a street the ground still counts as reached from it [m].
+    usable : ndarray of bool, optional
+        Edges the traveller may use (``EdgeCosts.usable``); all where left out.
 
     Returns
     -------
@@ -104,13 +113,11 @@ def build_time_grid(network: Network, *, step_m: float = 25.0, off_network_m: fl
     edge = np.full((rows, cols), -1, dtype=np.int32)
     fraction = np.zeros((rows, cols), dtype=np.float32)
     leg = np.full((rows, cols), FAR, dtype=np.float32)
-    closed = [STRUCTURES.index("bridge"), STRUCTURES.index("tunnel")]
-    usable = ~np.isin(network.edge_structure, closed)
     _stamp(
         network.vertex_x,
         network.vertex_y,
         network.vertex_start,
-        usable,
+        enterable(network, usable),
         x0,
         y0,
         step_m,

@@ -91,6 +91,12 @@ class EdgeCosts:
     top_factor: float = 1.0
 
     @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Whether the traveller may use each edge in either direction."""
+        out: NDArray[np.bool_] = (self.forward_ms != BLOCKED) | (self.backward_ms != BLOCKED)
+        return out
+
+    @property
     def top_speed_ms(self) -> float:
         """Fastest speed on any piece, and at least that on the level [m/s]: what bounds how far one can get."""
         return self.profile.speed_ms * self.top_factor
@@ -121,7 +127,7 @@ def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
         raise MissingFileError(f"找不到速度表 {where}", f"no speed table at {where}") from err
     except tomllib.TOMLDecodeError as err:
         raise BrokenFileError(f"{where}: 不是有效的 TOML: {err}", f"{where}: not valid TOML: {err}") from err
-    known = [key for key in table if key != _NOT_A_PROFILE]
+    known = [key for key, row in table.items() if key != _NOT_A_PROFILE and isinstance(row, dict)]
     if name not in known:
         hint = nearest_name(name, known) or "、".join(known)
         raise StudyError(
@@ -156,10 +162,15 @@ def _read_profile(row: dict[str, Any], name: str, where: str) -> SpeedProfile:
     slope_factor(slope, 0.0, where=f"{where}.slope")
     return SpeedProfile(
         name=name,
-        **{key: row[key] for key in words},
-        **{key: float(row[key]) for key in numbers},
+        zh=row["zh"],
+        en=row["en"],
+        mode=row["mode"],
+        speed_kmh=float(row["speed_kmh"]),
+        steps_factor=float(row["steps_factor"]),
+        source=row["source"],
         slope=slope,
-        **{key: float(row[key]) for key in limits if key in row},
+        max_slope=float(row["max_slope"]) if "max_slope" in row else None,
+        max_descent=float(row["max_descent"]) if "max_descent" in row else None,
     )
 
 
@@ -198,24 +209,26 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
             f"walk.slope = {name!r}: 路网没有高程;请设置 inputs.elevation, 或用 slope = 'none'",
             f"walk.slope = {name!r}: the network has no heights; set inputs.elevation, or use slope = 'none'",
         )
-    steps = network.edge_structure == STRUCTURES.index("steps")
     used = name != "none" or profile.max_slope is not None or profile.max_descent is not None
     slopes = edge_slope(network) if used else None
-    flat = np.full(network.n_edges, profile.speed_ms)
-    flat[steps] *= profile.steps_factor
-    closed = flat == 0
-    out, top = [], 1.0
-    for sign, allowed in ((1, network.edge_forward), (-1, network.edge_backward)):
-        speed, can = flat, allowed & ~closed
-        if slopes is not None:
-            climb = np.where(steps, 0.0, sign * slopes.slope)
-            factor = slope_factor(name, climb)
-            speed = flat * factor
-            if profile.max_slope is not None:
-                can &= climb <= profile.max_slope
-            if profile.max_descent is not None:
-                can &= -climb <= profile.max_descent
-            top = max(top, float(factor[can].max(initial=1.0)))
-        time_ms = network.edge_length_m / np.where(closed, 1.0, speed) * 1000
-        out.append(np.where(can, np.maximum(np.rint(time_ms).astype(np.int64), 1), BLOCKED))
-    return EdgeCosts(*out, profile=profile, slope=name, slopes=slopes, top_factor=top)
+    climb = np.zeros(network.n_edges) if slopes is None else slopes.slope
+    climb = np.where(network.edge_structure == STRUCTURES.index("steps"), 0.0, climb)
+    forward, fast = _one_way(network, profile, name, climb, network.edge_forward)
+    backward, faster = _one_way(network, profile, name, -climb, network.edge_backward)
+    return EdgeCosts(forward, backward, profile, name, slopes, max(1.0, fast, faster))
+
+
+def _one_way(
+    network: Network, profile: SpeedProfile, name: str, climb: NDArray[np.float64], allowed: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], float]:
+    """Return the costs in one direction [ms], and the largest factor on the level speed that slope gave."""
+    factor = slope_factor(name, climb)
+    speed = profile.speed_ms * factor
+    speed[network.edge_structure == STRUCTURES.index("steps")] *= profile.steps_factor
+    can = allowed & (speed > 0)
+    if profile.max_slope is not None:
+        can &= climb <= profile.max_slope
+    if profile.max_descent is not None:
+        can &= -climb <= profile.max_descent
+    time_ms = np.rint(network.edge_length_m / np.where(can, speed, 1.0) * 1000).astype(np.int64)
+    return np.where(can, np.maximum(time_ms, 1), BLOCKED), float(factor[can].max(initial=0.0))

@@ -24,20 +24,8 @@ if TYPE_CHECKING:
 
     from bishan_gis.network.costs import EdgeCosts
 
-__all__ = [
-    "SLOPE_FUNCTIONS",
-    "EdgeSlopes",
-    "SlopeRules",
-    "edge_slope",
-    "load_slope_rules",
-    "naismith",
-    "rees",
-    "slope_factor",
-    "slope_summary",
-    "smooth_elevation",
-    "structure_elevation",
-    "tobler",
-]
+__all__ = ["SLOPE_FUNCTIONS", "EdgeSlopes", "SlopeRules", "edge_slope", "load_slope_rules", "naismith", "rees"]
+__all__ += ["slope_factor", "slope_summary", "smooth_elevation", "structure_elevation", "tobler"]
 
 _DECKS = (STRUCTURES.index("bridge"), STRUCTURES.index("tunnel"))
 _STEPS = STRUCTURES.index("steps")
@@ -131,13 +119,9 @@ def rees(slope: ArrayLike) -> NDArray[np.float64]:
     return out
 
 
-def _none(slope: ArrayLike) -> NDArray[np.float64]:
-    return np.ones(np.shape(slope))
-
-
 #: Name -> factor on the level speed as a function of the slope.
 SLOPE_FUNCTIONS: dict[str, Callable[[ArrayLike], NDArray[np.float64]]] = {
-    "none": _none,
+    "none": lambda slope: np.ones(np.shape(slope)),
     "tobler": tobler,
     "naismith": naismith,
     "rees": rees,
@@ -203,12 +187,7 @@ def load_slope_rules() -> SlopeRules:
     """
     text = files("bishan_gis").joinpath("data/speed_profiles.toml").read_text(encoding="utf-8")
     row = tomllib.loads(text)["slope"]
-    return SlopeRules(
-        limit=float(row["limit"]),
-        smooth_m=float(row["smooth_m"]),
-        long_m=float(row["long_m"]),
-        classes=tuple(float(c) for c in row["classes"]),
-    )
+    return SlopeRules(row["limit"], row["smooth_m"], row["long_m"], tuple(row["classes"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,15 +286,13 @@ def structure_elevation(network: Network) -> Network:
     fixed = np.isfinite(z)
     open_ = (free | fixed)[network.edge_u] & (free | fixed)[network.edge_v]
     matrix = _laplacian(network, open_)
-    inner = matrix[free][:, free]
-    pull = matrix[free][:, fixed]
+    inner, pull = matrix[free][:, free], matrix[free][:, fixed]
     count, part = connected_components(inner, directed=False)
     anchored = np.zeros(count, dtype=bool)
     anchored[part[np.asarray(abs(pull).sum(axis=1)).ravel() > 0]] = True
     solve = anchored[part]
     if solve.any():
-        right = -(pull @ z[fixed])[solve]
-        z[np.flatnonzero(free)[solve]] = spsolve(inner[solve][:, solve].tocsc(), right)
+        z[np.flatnonzero(free)[solve]] = spsolve(inner[solve][:, solve].tocsc(), -(pull @ z[fixed])[solve])
     return replace(network, node_elevation_m=z)
 
 
@@ -335,7 +312,7 @@ def smooth_elevation(network: Network, smooth_m: float | None = None) -> Network
     Network
         The same streets. Heights stay within the range they had, and their mean weighted by street length stays;
         a street that climbs evenly stays as it is but near its ends; NaN stays NaN. Bridges and tunnels are
-        laid straight.
+        laid straight. Nothing is evened out across steps: there the ground does break.
 
     Notes
     -----
@@ -352,6 +329,7 @@ def smooth_elevation(network: Network, smooth_m: float | None = None) -> Network
     network = structure_elevation(network)
     z = network.node_elevation_m
     kept = np.isfinite(z[network.edge_u]) & np.isfinite(z[network.edge_v]) & (network.edge_u != network.edge_v)
+    kept &= network.edge_structure != _STEPS
     if h == 0 or not kept.any():
         return network
     half = np.maximum(network.edge_length_m[kept], _SHORTEST_M) / 2

@@ -12,7 +12,7 @@ from bishan_gis.network.graph import STRUCTURES, Network
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["OFF_NETWORK", "Snaps", "snap_points"]
+__all__ = ["OFF_NETWORK", "Snaps", "enterable", "snap_points"]
 
 #: Edge of a point that lies too far from every street.
 OFF_NETWORK = -1
@@ -45,7 +45,21 @@ class Snaps:
         return Snaps(self.edge[rows], self.fraction[rows], self.leg_m[rows])
 
 
-def snap_points(network: Network, x: ArrayLike, y: ArrayLike, *, max_snap_m: float) -> Snaps:
+def enterable(network: Network, usable: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Return which edges can be entered along the way: usable ones but bridges and tunnels."""
+    closed = [STRUCTURES.index("bridge"), STRUCTURES.index("tunnel")]
+    out: NDArray[np.bool_] = ~np.isin(network.edge_structure, closed)
+    return out if usable is None else out & usable
+
+
+def snap_points(
+    network: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    max_snap_m: float,
+    usable: NDArray[np.bool_] | None = None,
+) -> Snaps:
     """Snap points to the nearest place on any street that can be entered there.
 
     Bridges and tunnels are entered at their ends only. Of equally near edges the first one counts, so that
@@ -59,6 +73,8 @@ def snap_points(network: Network, x: ArrayLike, y: ArrayLike, *, max_snap_m: flo
         Points in the CRS of the network [m].
     max_snap_m : float
         Farther points are off the network [m].
+    usable : ndarray of bool, optional
+        Edges the traveller may use (``EdgeCosts.usable``); all where left out.
 
     Returns
     -------
@@ -72,8 +88,7 @@ def snap_points(network: Network, x: ArrayLike, y: ArrayLike, *, max_snap_m: flo
     edge = np.full(k, OFF_NETWORK, dtype=np.int32)
     fraction = np.zeros(k)
     leg = np.full(k, np.inf)
-    closed = [STRUCTURES.index("bridge"), STRUCTURES.index("tunnel")]
-    open_edges = np.flatnonzero(~np.isin(network.edge_structure, closed))
+    open_edges = np.flatnonzero(enterable(network, usable))
     if k == 0 or len(open_edges) == 0:
         return Snaps(edge, fraction, leg)
     lines = network.lines[open_edges]
