@@ -1,8 +1,4 @@
-"""How willingness to travel falls with cost: factories of decay functions.
-
-Each factory takes its parameters once and returns a function of an array of costs [s] whose values lie between 0 and 1;
-measures call it. Any function of the same form can be passed in its place.
-"""
+"""How willingness to travel falls with cost: each factory returns a function from costs [s] to weights in 0 to 1."""
 
 from __future__ import annotations
 
@@ -23,7 +19,6 @@ __all__ = [
     "FittedDecay",
     "binary",
     "catchment_gaussian",
-    "epanechnikov",
     "exponential",
     "fit_decay",
     "gaussian",
@@ -228,37 +223,6 @@ def catchment_gaussian(*, cutoff_s: float) -> Decay:
     return decay
 
 
-def epanechnikov(*, cutoff_s: float) -> Decay:
-    """Fall like a parabola to 0 at the cutoff, the kernel of density estimates.
-
-    Parameters
-    ----------
-    cutoff_s : float
-        Edge of the catchment [s].
-
-    Returns
-    -------
-    callable
-        Costs [s] to weights, 0.75 at no cost.
-
-    Raises
-    ------
-    InputError
-        `cutoff_s` is not above 0.
-
-    Notes
-    -----
-    ``f(c) = 3/4 (1 - (c/c0)**2)`` for ``c <= c0``, else 0 (Dai & Wang 2011, doi:10.1068/b36149).
-
-    Examples
-    --------
-    >>> epanechnikov(cutoff_s=900)([0, 450, 900, 901]).tolist()
-    [0.75, 0.5625, 0.0, 0.0]
-    """
-    check_positive(cutoff_s=cutoff_s)
-    return lambda cost_s: 0.75 * (1.0 - np.minimum(_costs(cost_s) / cutoff_s, 1.0) ** 2)
-
-
 def logistic(*, midpoint_s: float, sd_s: float) -> Decay:
     """Fall in an S: flat near the door, steep around the midpoint, flat far off.
 
@@ -323,7 +287,7 @@ def stepped(*, steps_s: Sequence[float], weights: Sequence[float]) -> Decay:
     ends, values = _costs(steps_s), _costs(weights)
     sound = len(ends) == len(values) > 0 and bool(np.isfinite(ends).all()) and ends[0] > 0
     if not (
-        sound and (np.diff(ends) > 0).all() and (np.diff(values) <= 0).all() and 0 <= values[-1] and values[0] <= 1
+        sound and (np.diff(ends) > 0).all() and (np.diff(values) <= 0).all() and values[-1] >= 0 and values[0] <= 1
     ):
         raise InputError(
             f"分段上限须递增且为正,权重须同数、在 0 与 1 之间且不增: {list(steps_s)}, {list(weights)}",
@@ -331,7 +295,7 @@ def stepped(*, steps_s: Sequence[float], weights: Sequence[float]) -> Decay:
             f"{list(steps_s)}, {list(weights)}",
         )
     padded = np.append(values, 0.0)
-    return lambda cost_s: padded[np.searchsorted(ends, _costs(cost_s), side="left")]
+    return lambda cost_s: _costs(padded[np.searchsorted(ends, _costs(cost_s), side="left")])
 
 
 @dataclass(frozen=True)
@@ -354,6 +318,13 @@ class FittedDecay:
     parameter: float
     rmse: float
     decay: Decay
+
+
+_FORMS: dict[str, Callable[[float], Decay]] = {
+    "exponential": lambda value: exponential(rate_per_s=value),
+    "power": lambda value: power(exponent=value),
+    "gaussian": lambda value: gaussian(sigma_s=value),
+}
 
 
 def fit_decay(
@@ -386,8 +357,8 @@ def fit_decay(
 
     Notes
     -----
-    Minimises ``sum w (share - f(cost))**2`` over the one parameter: a search on a logarithmic grid, then by golden
-    section around its best point. The shares themselves are fitted, not their logarithms.
+    Minimises ``sum w (share - f(cost))**2`` on a logarithmic grid, drawn finer around its best point ten times.
+    The shares themselves are fitted, not their logarithms.
 
     Examples
     --------
@@ -397,37 +368,33 @@ def fit_decay(
     """
     cost, seen = _costs(cost_s).ravel(), _costs(share).ravel()
     heavy = np.ones_like(cost) if weights is None else _costs(weights).ravel()
-    if form not in ("exponential", "power", "gaussian") or not (len(cost) == len(seen) == len(heavy)):
+    if form not in _FORMS or not (len(cost) == len(seen) == len(heavy)):
         raise InputError(
             f"form 须为 exponential、power 或 gaussian (现为 {form}),且各数组须等长",
             f"form must be exponential, power or gaussian (it is {form}), and the arrays equally long",
         )
-    if not (np.isfinite(cost).all() and (cost >= 0).all() and ((seen >= 0) & (seen <= 1)).all() and (heavy >= 0).all()):
+    sound = np.isfinite(cost) & (cost >= 0) & (seen >= 0) & (seen <= 1) & (heavy >= 0)
+    if not sound.all():
         raise InputError(
-            "成本须为非负有限数,比例须在 0 与 1 之间,权重须非负",
-            "costs must be finite and not negative, shares between 0 and 1, weights not negative",
+            f"{(~sound).sum()} 个观测不可用: 成本须为非负有限数,比例须在 0 与 1 之间,权重须非负",
+            f"{(~sound).sum()} observations cannot be used: costs and weights must not be negative, shares in 0 to 1",
         )
     useful = (cost > 0) & (heavy > 0)
     if not useful.any():
-        raise NoDataError("没有成本和权重均大于 0 的观测", "no observation has a positive cost and weight")
+        raise NoDataError(
+            f"{len(cost)} 个观测中没有成本和权重均大于 0 的",
+            f"none of {len(cost)} observations has a positive cost and weight",
+        )
     low, high = cost[useful].min(), cost[useful].max()
     span = {"exponential": (1e-4 / high, 50.0 / low), "power": (1e-3, 50.0), "gaussian": (low / 10, high * 100)}[form]
 
-    def build(log_parameter: float) -> Decay:
-        value = float(np.exp(log_parameter))
-        if form == "exponential":
-            return exponential(rate_per_s=value)
-        return power(exponent=value) if form == "power" else gaussian(sigma_s=value)
-
     def loss(log_parameter: float) -> float:
-        return float((heavy * (seen - build(log_parameter)(cost)) ** 2).sum())
+        return float((heavy * (seen - _FORMS[form](float(np.exp(log_parameter)))(cost)) ** 2).sum())
 
-    grid = np.linspace(np.log(span[0]), np.log(span[1]), 400)
-    best = int(np.argmin([loss(g) for g in grid]))
-    a, b = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    golden = (np.sqrt(5.0) - 1.0) / 2.0
-    while b - a > 1e-10:
-        left, right = b - golden * (b - a), a + golden * (b - a)
-        a, b = (a, right) if loss(left) <= loss(right) else (left, b)
-    found = (a + b) / 2
-    return FittedDecay(form, float(np.exp(found)), float(np.sqrt(loss(found) / heavy.sum())), build(found))
+    a, b = np.log(span)
+    for points in (400, *[21] * 10):
+        grid = np.linspace(a, b, points)
+        best = int(np.argmin([loss(g) for g in grid]))
+        a, b = grid[max(best - 1, 0)], grid[min(best + 1, points - 1)]
+    value = float(np.exp((a + b) / 2))
+    return FittedDecay(form, value, float(np.sqrt(loss(np.log(value)) / heavy.sum())), _FORMS[form](value))

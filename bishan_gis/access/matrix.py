@@ -42,11 +42,13 @@ class Pairs:
 
     def sum_origins(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up a value per pair for each origin; 0 where there is no pair."""
-        return np.bincount(self.origin, weights=values, minlength=len(self.origins))
+        return np.bincount(self.origin, weights=values, minlength=len(self.origins)).astype(np.float64, copy=False)
 
     def sum_destinations(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up a value per pair for each destination; 0 where there is no pair."""
-        return np.bincount(self.destination, weights=values, minlength=len(self.destinations))
+        return np.bincount(self.destination, weights=values, minlength=len(self.destinations)).astype(
+            np.float64, copy=False
+        )
 
     def keep(self, mask: NDArray[np.bool_]) -> Pairs:
         """Return only the pairs where `mask` holds, over the same origins and destinations."""
@@ -100,8 +102,10 @@ def _positions(ids: pd.Series, known: pd.Index) -> NDArray[np.intp]:
 
 
 def _known(ids: pd.Series) -> pd.Index:
-    plain = ids.cat.remove_unused_categories().cat.categories if hasattr(ids, "cat") else ids.dropna().unique()
-    return pd.Index(plain).sort_values()
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        ids = ids.astype(ids.cat.categories.dtype)
+    known: pd.Index = pd.Index(ids.dropna().unique()).sort_values()
+    return known
 
 
 def match_pairs(

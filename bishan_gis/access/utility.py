@@ -60,8 +60,8 @@ def logsum(
     Examples
     --------
     >>> matrix = pd.DataFrame({"from_id": ["A", "A"], "to_id": ["f", "g"], "cost_s": [600, 600]})
-    >>> round(logsum(matrix, pd.Series({"f": 1, "g": 1}), rate_per_s=0.001)["A"], 4)  # ln 2 - 0.6
-    0.0931
+    >>> logsum(matrix, pd.Series({"f": 1, "g": 1}), rate_per_s=0.001).round(4).to_dict()  # ln 2 - 0.6
+    {'A': 0.0931}
     """
     check_positive(rate_per_s=rate_per_s, size_exponent=size_exponent)
     amounts = match_amounts(supply, where="supply")
