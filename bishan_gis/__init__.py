@@ -21,14 +21,22 @@ _LAZY = {
     "Results": "bishan_gis.results",
     "Study": "bishan_gis.study",
     "build_network": "bishan_gis.network.build",
+    "cost_to_reach": "bishan_gis.access.cost_measures",
     "coverage": "bishan_gis.planning.coverage",
+    "cumulative_cutoff": "bishan_gis.access.cumulative",
+    "enhanced_two_step": "bishan_gis.access.floating_catchment",
+    "gini": "bishan_gis.access.equity",
+    "gravity": "bishan_gis.access.gravity",
+    "k_nearest_mean": "bishan_gis.access.cost_measures",
     "load_osm": "bishan_gis.sources.osm",
     "load_profile": "bishan_gis.network.costs",
     "load_study": "bishan_gis.study",
     "nearest_cost": "bishan_gis.access.nearest",
     "run": "bishan_gis.pipeline",
     "snap_points": "bishan_gis.network.snap",
+    "theil_groups": "bishan_gis.access.equity",
     "travel_matrix": "bishan_gis.access.travel_matrix",
+    "two_step": "bishan_gis.access.floating_catchment",
 }
 
 __all__ = ["__version__", *sorted(_LAZY)]

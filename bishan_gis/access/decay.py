@@ -214,11 +214,11 @@ def catchment_gaussian(*, cutoff_s: float) -> Decay:
     [1.0, 0.7014, 0.0, 0.0]
     """
     check_positive(cutoff_s=cutoff_s)
-    foot = np.exp(-0.5)
+    foot = float(np.exp(-0.5))
 
     def decay(cost_s: ArrayLike) -> NDArray[np.float64]:
         share = np.minimum(_costs(cost_s) / cutoff_s, 1.0)
-        return (np.exp(-0.5 * share**2) - foot) / (1.0 - foot)
+        return _costs((np.exp(-0.5 * share**2) - foot) / (1.0 - foot))
 
     return decay
 
@@ -256,7 +256,7 @@ def logistic(*, midpoint_s: float, sd_s: float) -> Decay:
     check_positive(midpoint_s=midpoint_s, sd_s=sd_s)
     steep = np.pi / (sd_s * np.sqrt(3.0))
     at_door = np.logaddexp(0.0, -midpoint_s * steep)
-    return lambda cost_s: np.exp(at_door - np.logaddexp(0.0, (_costs(cost_s) - midpoint_s) * steep))
+    return lambda cost_s: _costs(np.exp(at_door - np.logaddexp(0.0, (_costs(cost_s) - midpoint_s) * steep)))
 
 
 def stepped(*, steps_s: Sequence[float], weights: Sequence[float]) -> Decay:
@@ -295,14 +295,14 @@ def stepped(*, steps_s: Sequence[float], weights: Sequence[float]) -> Decay:
             f"{list(steps_s)}, {list(weights)}",
         )
     padded = np.append(values, 0.0)
-    return lambda cost_s: _costs(padded[np.searchsorted(ends, _costs(cost_s), side="left")])
+    return lambda cost_s: padded[np.searchsorted(ends, _costs(cost_s), side="left")]
 
 
 @dataclass(frozen=True)
 class FittedDecay:
     """A decay function and how it was found.
 
-    Attributes
+    Parameters
     ----------
     form : str
         ``exponential``, ``power`` or ``gaussian``.
@@ -350,10 +350,8 @@ def fit_decay(
 
     Raises
     ------
-    InputError
-        `form` is unknown, lengths differ, or shares lie outside 0 to 1.
-    NoDataError
-        No observation has a positive cost and weight.
+    InputError, NoDataError
+        `form` is unknown, lengths differ, shares lie outside 0 to 1; no cost or weight is above 0.
 
     Notes
     -----

@@ -24,7 +24,7 @@ __all__ = ["Pairs", "check_positive", "check_travel_matrix", "match_amounts", "m
 class Pairs:
     """The reached pairs, sorted by origin and then destination, so that sums do not depend on the order of rows.
 
-    Attributes
+    Parameters
     ----------
     origins, destinations : pandas.Index
         What positions refer to.
@@ -71,6 +71,11 @@ class Pairs:
 
 def check_positive(**values: float) -> None:
     """Raise when a parameter is not a finite number above 0.
+
+    Parameters
+    ----------
+    **values : float
+        Parameters by name.
 
     Raises
     ------
