@@ -99,7 +99,7 @@ def _compute(study: Study, clock: _Clock) -> Results:
     from bishan_gis.places.population import build_cells, build_controls
     from bishan_gis.places.weights import residential_weights
     from bishan_gis.places.zones import assign_zone, build_zones
-    from bishan_gis.planning.coverage import coverage, radius_coverage
+    from bishan_gis.planning.coverage import coverage, people_in_circles, radius_coverage
     from bishan_gis.sources.inputs import load_inputs
 
     with clock.step("读取输入 read") as report:
@@ -187,13 +187,14 @@ def _compute(study: Study, clock: _Clock) -> Results:
         middle = facilities.geometry.representative_point()
         places = facilities.assign(x=middle.x, y=middle.y)
         radii = radius_coverage(cells, places, radii_m=study.reach.circles_m)
+        plain = people_in_circles(cells, places, radii_m=study.reach.circles_m)
         places = places.set_geometry(middle)
         for kind, column in (("township", "zone_id"), ("direction", "direction")):
             places[column] = assign_zone(places, zones, kind)
         rests_on = weakest_kind([*data.kinds.values(), *cells["kind"].unique(), *places["kind"].unique()])
         by_direction = table["zone_kind"] == "direction"
         table["kind"] = np.where(by_direction, weakest_kind([rests_on, study.directions.kind]), rests_on)
-        near.table["kind"] = circles["kind"] = each["kind"] = radii["kind"] = points["kind"] = rests_on
+        near.table["kind"] = circles["kind"] = each["kind"] = radii["kind"] = plain["kind"] = points["kind"] = rests_on
     profile = costs.profile
     services = services.loc[[s for s in services.index if s in set(near.services)]].copy()
     inside = places.loc[places["zone_id"] != "", "service"]
@@ -210,6 +211,7 @@ def _compute(study: Study, clock: _Clock) -> Results:
         circles=circles,
         facility_circles=each,
         radii=radii,
+        facility_radii=plain,
         access_points=points,
         population_check=check,
         merged=merged,

@@ -37,8 +37,8 @@ class Results:
         People covered per zone, service, cutoff and age group, see `planning.coverage.coverage`.
     circles, facility_circles : geopandas.GeoDataFrame
         Service circles on foot: all facilities of a service together, and one by one.
-    radii : pandas.DataFrame
-        People within the plain circles of the standards.
+    radii, facility_radii : pandas.DataFrame
+        People within the plain circles of the standards: any facility of a service, and each alone.
     """
 
     study: Study
@@ -52,6 +52,7 @@ class Results:
     circles: gpd.GeoDataFrame
     facility_circles: gpd.GeoDataFrame
     radii: pd.DataFrame
+    facility_radii: pd.DataFrame
     access_points: pd.DataFrame
     population_check: pd.DataFrame
     merged: pd.DataFrame

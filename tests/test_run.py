@@ -102,6 +102,18 @@ def test_bishan_facts(bishan_results):
     assert r.cells["direction"].ne("").all()
 
 
+def test_plain_circles_beside_service_circles(toy_results):
+    r = toy_results
+    walk = r.facility_circles[
+        (r.facility_circles["cutoff_min"] == 15) & (r.facility_circles["facility_id"] == "node/900")
+    ]
+    plain = r.facility_radii[(r.facility_radii["radius_m"] == 1000) & (r.facility_radii["facility_id"] == "node/900")]
+    # Nobody who walks 15 minutes at 1000 m in 15 minutes lives outside the 1000 m circle.
+    assert 0 < walk["people"].iloc[0] < plain["people"].iloc[0] <= 1501
+    one = r.radii[(r.radii["service"] == "kindergarten") & (r.radii["radius_m"] == 1000)]["people"].iloc[0]
+    assert plain["people"].iloc[0] == one, "the toy town has one kindergarten"
+
+
 def test_outputs_are_complete_and_recorded(toy_results):
     folder = toy_results.study.processed
     names = {p.name for p in folder.iterdir()}

@@ -46,6 +46,7 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
             "coverage.parquet": results.coverage,
             "coverage.csv": results.coverage,
             "radii.csv": results.radii,
+            "facility_radii.csv": results.facility_radii,
             "population_check.csv": results.population_check,
             "access_points.csv": results.access_points,
             "merged_facilities.csv": results.merged,

@@ -14,7 +14,7 @@ from bishan_gis.schema import COVERAGE, check_columns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["coverage", "radius_coverage"]
+__all__ = ["coverage", "people_in_circles", "radius_coverage"]
 
 
 def coverage(
@@ -149,3 +149,40 @@ def radius_coverage(cells: pd.DataFrame, facilities: pd.DataFrame, *, radii_m: S
         distance, _ = cKDTree(group[["x", "y"]].to_numpy(float)).query(points)
         rows += [(service, float(r), int(people[distance <= r].sum()), int(people.sum())) for r in radii_m]
     return pd.DataFrame(rows, columns=["service", "radius_m", "people", "people_total"])
+
+
+def people_in_circles(cells: pd.DataFrame, facilities: pd.DataFrame, *, radii_m: Sequence[float]) -> pd.DataFrame:
+    """Count the people inside the plain circle round each facility, for comparison with its service circle.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        ``people, x, y`` [m].
+    facilities : pandas.DataFrame
+        ``facility_id, service, x, y`` [m].
+    radii_m : sequence of float
+        Radii, inclusive [m].
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``facility_id, service, radius_m, people``, one row per facility and radius.
+
+    Examples
+    --------
+    >>> cells = pd.DataFrame({"people": [10, 20], "x": [0.0, 400.0], "y": [0.0, 0.0]})
+    >>> nursery = pd.DataFrame({"facility_id": ["n"], "service": ["nursery"], "x": [0.0], "y": [0.0]})
+    >>> people_in_circles(cells, nursery, radii_m=[300, 500])["people"].tolist()
+    [10, 30]
+    """
+    from scipy.spatial import cKDTree
+
+    people = cells["people"].to_numpy(np.int64)
+    tree = cKDTree(cells[["x", "y"]].to_numpy(float))
+    frames = []
+    for radius in radii_m:
+        inside = tree.query_ball_point(facilities[["x", "y"]].to_numpy(float), radius)
+        count = [int(people[rows].sum()) for rows in inside]
+        frames.append(facilities[["facility_id", "service"]].assign(radius_m=float(radius), people=count))
+    out = pd.concat([pd.DataFrame(f) for f in frames], ignore_index=True)
+    return out.sort_values(["facility_id", "radius_m"], ignore_index=True)
