@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from bishan_gis.network.search import search_bounded
-from bishan_gis.network.snap import OFF_NETWORK, Snaps, snap_points
-from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, snap_seeds
+from bishan_gis.network.search import along_edge, search_bounded
+from bishan_gis.network.snap import OFF_NETWORK, snap_points
+from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, leg_costs, snap_seeds
 from bishan_gis.schema import check_columns, check_unique
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
 
@@ -81,12 +79,9 @@ def _pairs(  # type: ignore[no-untyped-def] # pragma: no cover
             e = place_edge[p]
             for k in range(on_start[e], on_start[e + 1]):
                 o = on_origin[k]
-                gap = place_f[p] - o_f[o]
-                c = np.int64(never)
-                if gap >= 0.0 and forward[e] >= 0:
-                    c = o_leg[o] + place_leg[p] + np.int64(np.rint(gap * forward[e]))
-                if gap <= 0.0 and backward[e] >= 0:
-                    c = min(c, o_leg[o] + place_leg[p] + np.int64(np.rint(-gap * backward[e])))
+                c = along_edge(place_f[p] - o_f[o], forward[e], backward[e])
+                if c < never:
+                    c += o_leg[o] + place_leg[p]
                 if c <= limit and c < best[o]:
                     if best[o] == never:
                         mine[found] = o
@@ -142,7 +137,7 @@ def travel_blocks(
     by_node = np.argsort(leave.node, kind="stable")
     at_start = np.searchsorted(leave.node[by_node], np.arange(network.n_nodes + 1))
     on = by_edge(network, costs, o_snaps, np.arange(len(origins), dtype=np.int32))
-    legs = _legs(costs, o_snaps)
+    legs = leg_costs(costs, o_snaps)
     limit = int(np.floor(cutoff_s * 1000))
     names = origins["origin_id"].to_numpy()
 
@@ -188,13 +183,6 @@ def travel_blocks(
             if progress:
                 progress(i + 1, len(starts))
             yield block
-
-
-def _legs(costs: EdgeCosts, snaps: Snaps) -> NDArray[np.int64]:
-    legs = np.zeros(len(snaps), dtype=np.int64)
-    on = snaps.edge != OFF_NETWORK
-    legs[on] = costs.profile.leg_ms(snaps.leg_m[on])
-    return legs
 
 
 def travel_matrix(

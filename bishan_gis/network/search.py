@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from bishan_gis.network.snap import OFF_NETWORK
-from bishan_gis.network.star import NO_LIMIT, NOT_REACHED
+from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, leg_costs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from bishan_gis.network.snap import Snaps
     from bishan_gis.network.star import EdgePlaces, Seeds, StarGraph
 
-__all__ = ["nearest_on_edges", "search_bounded", "search_nearest"]
+__all__ = ["along_edge", "nearest_on_edges", "search_bounded", "search_nearest"]
 
 
 @njit(cache=True, nogil=True)
@@ -210,6 +209,17 @@ def search_nearest(
 
 
 @njit(cache=True, nogil=True)
+def along_edge(gap, forward, backward):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Cost between two places on one edge, `gap` of its length apart; NOT_REACHED where not allowed."""
+    cost = np.int64(NOT_REACHED)
+    if gap >= 0.0 and forward >= 0:
+        cost = np.int64(np.rint(gap * forward))
+    if gap <= 0.0 and backward >= 0:
+        cost = min(cost, np.int64(np.rint(-gap * backward)))
+    return cost
+
+
+@njit(cache=True, nogil=True)
 def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
     edge_u,
     edge_v,
@@ -243,12 +253,9 @@ def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
             if c < best or (c == best and w < who):
                 best, who = c, w
         for j in range(t_start[e], t_start[e + 1]):
-            gap = t_f[j] - f
-            c = np.int64(NOT_REACHED)
-            if gap >= 0.0 and forward[e] >= 0:
-                c = leg + t_leg[j] + np.int64(np.rint(gap * forward[e]))
-            if gap <= 0.0 and backward[e] >= 0:
-                c = min(c, leg + t_leg[j] + np.int64(np.rint(-gap * backward[e])))
+            c = along_edge(t_f[j] - f, forward[e], backward[e])
+            if c < NOT_REACHED:
+                c += leg + t_leg[j]
             if c < best or (c == best and t_label[j] < who):
                 best, who = c, t_label[j]
         out[i] = best
@@ -285,9 +292,6 @@ def nearest_on_edges(
     """
     out = np.full(len(origins), NOT_REACHED, dtype=np.int64)
     out_label = np.full(len(origins), -1, dtype=np.int32)
-    leg = np.zeros(len(origins), dtype=np.int64)
-    has = origins.edge != OFF_NETWORK
-    leg[has] = costs.profile.leg_ms(origins.leg_m[has])
     _finish(
         network.edge_u,
         network.edge_v,
@@ -295,7 +299,7 @@ def nearest_on_edges(
         costs.backward_ms,
         origins.edge,
         origins.fraction,
-        leg,
+        leg_costs(costs, origins),
         node_cost,
         node_label,
         destinations.start,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.network.graph import Network
 
-__all__ = ["NOT_REACHED", "NO_LIMIT", "EdgePlaces", "Seeds", "StarGraph", "by_edge", "snap_seeds"]
+__all__ = ["NOT_REACHED", "NO_LIMIT", "EdgePlaces", "Seeds", "StarGraph", "by_edge", "leg_costs", "snap_seeds"]
 
 #: Cost of a node or origin that no path reaches; node costs are 32 bits wide, because memory is what is slow.
 NOT_REACHED = 2**31 - 1
@@ -158,6 +158,14 @@ class EdgePlaces:
     fraction: NDArray[np.float64]
     leg_ms: NDArray[np.int64]
     label: NDArray[np.int32]
+
+
+def leg_costs(costs: EdgeCosts, places: Snaps) -> NDArray[np.int64]:
+    """Return the cost of the leg between each place and its street [ms]; 0 off the network."""
+    legs = np.zeros(len(places), dtype=np.int64)
+    on = places.edge != OFF_NETWORK
+    legs[on] = costs.profile.leg_ms(places.leg_m[on])
+    return legs
 
 
 def by_edge(network: Network, costs: EdgeCosts, places: Snaps, label: NDArray[np.int32] | None = None) -> EdgePlaces:
