@@ -130,6 +130,9 @@ def test_outputs_are_complete_and_recorded(toy_results):
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "coverage.parquet"), toy_results.coverage)
     described = pd.read_csv(folder / "dictionary.csv")
     assert set(toy_results.coverage.columns) <= set(described["column"])
+    ages = described[described["meaning_en"].str.startswith("people aged")]["column"]
+    assert set(ages) == set(toy_results.study.inputs.population.parts)
+    assert not described["meaning_en"].eq("a column of the input file").any(), "the toy inputs bring no own columns"
 
 
 def test_two_runs_give_equal_bytes(tmp_path, toy_results):
@@ -154,7 +157,7 @@ def test_a_run_that_fails_leaves_the_last_result(tmp_path, monkeypatch):
     raw = {p: p.read_bytes() for p in (tmp_path / "data/raw").iterdir()}
     import bishan_gis.output.write as write
 
-    def fail(*_args):
+    def fail(*_args, **_named):
         raise OutputError("磁盘已满", "disk full")
 
     monkeypatch.setattr(write, "write_dictionary", fail)

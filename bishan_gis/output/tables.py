@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DICTIONARY", "write_csv", "write_dictionary", "write_gpkg", "write_parquet"]
 
-#: Column -> unit, Chinese, English. One row for every column that a run writes.
+#: Column -> unit, Chinese, English, for every column that a run makes and whose name does not depend on the study.
 DICTIONARY: dict[str, tuple[str, str, str]] = {
     "origin_id": ("", "起点单元编号", "population cell the journey starts from"),
     "service": ("", "服务设施类别", "service, key of facility_classes.toml"),
@@ -60,7 +60,17 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     "capacity": ("places", "容量 (座, 床 ...)", "capacity (seats, beds ...)"),
     "source": ("", "来源文件", "source file"),
     "area_km2": ("km2", "面积", "area"),
-    "rule": ("", "入口规则: point, entrance, crossing, boundary", "how the entrance was found"),
+    "rule": ("", "依据的规则 (入口, 合并, 通行)", "the rule applied: how an entrance or pair was found, who may walk"),
+    "ways": ("ways", "规则决定的 OSM 道路数", "OSM ways the rule decided"),
+    "length_km": ("km", "长度", "length"),
+    "merged_id": ("", "并入的重复设施编号", "duplicate that was merged"),
+    "distance_m": ("m", "重复设施之间的距离", "distance between the duplicates"),
+    "district": ("", "所属区县编号", "district"),
+    "u": ("", "起点节点序号", "first node of the edge"),
+    "v": ("", "终点节点序号", "last node of the edge"),
+    "way": ("", "OSM 道路编号", "OSM way id"),
+    "forward": ("", "可否从 u 走到 v", "may be walked from u to v"),
+    "backward": ("", "可否从 v 走到 u", "may be walked from v to u"),
     "code": ("", "用地用海代码", "land-use code"),
     "line_type": ("", "控制线类型", "type of control line"),
     "length_m": ("m", "长度", "length"),
@@ -120,14 +130,23 @@ def write_gpkg(layers: Mapping[str, gpd.GeoDataFrame], path: Path) -> None:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
-def write_dictionary(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
-    """Write which file holds which column, its unit, and what it means in both languages."""
+def write_dictionary(
+    tables: Mapping[str, pd.DataFrame], path: Path, *, age_groups: Collection[str], services: Collection[str]
+) -> None:
+    """Write which file holds which column, its unit, and what it means in both languages.
+
+    A column that is neither ours nor an age group nor a service came with an input file, and is said to have.
+    """
+    known = dict(DICTIONARY)
+    known |= {g: ("people", f"年龄组 {g} 的人口", f"people aged {g}") for g in age_groups}
+    known |= {f"s_{s}_s": ("s", f"到最近 {s} 的步行时间", f"walking time to the nearest {s}") for s in services}
+    given = ("", "输入文件自带的列", "a column of the input file")
     rows = []
     for file, table in tables.items():
         for column in table.columns:
             if column == "geometry":
                 continue
-            unit, zh, en = DICTIONARY.get(str(column), ("people", f"年龄组 {column}", f"age group {column}"))
+            unit, zh, en = known.get(str(column), given)
             rows.append((file, str(column), str(table[column].dtype), unit, zh, en))
     frame = pd.DataFrame(rows, columns=["file", "column", "type", "unit", "meaning_zh", "meaning_en"])
     write_csv(frame, path)

@@ -57,7 +57,12 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
             write(table, out.path("tables", name))
         layers = _layers(results)
         described = {**tables, **{f"layers.gpkg/{k}": v for k, v in layers.items()}}
-        write_dictionary(described, out.path("tables", "dictionary.csv"))
+        write_dictionary(
+            described,
+            out.path("tables", "dictionary.csv"),
+            age_groups=list(study.inputs.population.parts or study.inputs.population.shares),
+            services=list(results.services.index),
+        )
         with ThreadPoolExecutor(max_workers=1) as beside:
             job = beside.submit(write_gpkg, layers, out.path("tables", "layers.gpkg")) if study.outputs.gpkg else None
             if study.outputs.maps:
