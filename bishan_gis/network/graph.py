@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
-__all__ = ["STRUCTURES", "Network"]
+__all__ = ["CONTROLS", "STRUCTURES", "Network"]
 
 #: What carries an edge; the position is the code in :attr:`Network.edge_structure`.
 STRUCTURES = ("", "bridge", "tunnel", "steps")
+#: What makes a traveller wait at a node; the position is the code in :attr:`Network.node_control`.
+CONTROLS = ("", "signals", "crossing", "crossing_signals", "stop", "give_way", "level_crossing")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,14 @@ class Network:
         Rule of the table -> number of ways and metres it decided.
     left_out : dict
         Reason -> number of things that were not used.
+    mode : str
+        Mode of travel whose rules made it: ``walk``, ``cycle``, ``drive``.
+    edge_speed_kmh : ndarray of float64, shape (m,), or None
+        Speed of vehicles on each edge, posted or by class [km/h]; None where speed is the traveller's own.
+    node_control : ndarray of uint8, shape (n,), or None
+        Position in :data:`CONTROLS`; None: no node delays anybody.
+    turns : ndarray of int32, shape (t, 3), or None
+        Forbidden turns: the edge one comes by, the node, the edge one may not go on by. None: all are allowed.
     """
 
     crs: CRS
@@ -84,6 +94,10 @@ class Network:
     node_elevation_m: NDArray[np.float64]
     rule_counts: dict[str, dict[str, float]] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    mode: str = "walk"
+    edge_speed_kmh: NDArray[np.float64] | None = None
+    node_control: NDArray[np.uint8] | None = None
+    turns: NDArray[np.int32] | None = None
 
     @property
     def n_nodes(self) -> int:
