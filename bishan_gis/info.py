@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bishan_gis.errors import MissingFileError
 from bishan_gis.study import Study, load_study
+
+if TYPE_CHECKING:
+    from bishan_gis.network.costs import EdgeCosts
+    from bishan_gis.network.graph import Network
 
 __all__ = ["check_study", "describe"]
 
@@ -16,7 +22,7 @@ _RASTER = (".tif", ".tiff", ".vrt", ".asc", ".img")
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    """Say what a file holds: an OSM extract, a raster, a study, or any vector layer.
+    """Say what a file holds: an OSM extract, a raster, a saved network, a study, or any vector layer.
 
     Parameters
     ----------
@@ -43,6 +49,11 @@ def describe(path: str | Path) -> dict[str, Any]:
         from bishan_gis.sources.osm import describe_osm, load_osm
 
         return describe_osm(load_osm(file))
+    if name.endswith(".bgnet"):
+        from bishan_gis.network.storage import load_network
+
+        network = load_network(file)
+        return {"mode": network.mode, "crs": network.crs.to_string(), **network.summary()}
     if name.endswith(_RASTER):
         from bishan_gis.sources.elevation import describe_raster
 
@@ -62,6 +73,8 @@ def _describe_study(study: Study) -> dict[str, Any]:
         "directions": {k: "、".join(v) for k, v in study.directions.zones.items()},
         "cutoffs_min": study.reach.cutoffs_min,
         "profile": study.walk.profile,
+        "modes": {mode: section.profile for mode, section in study.modes.items()},
+        "measures": {m.name: f"{m.measure}, {m.mode}, {'+'.join(m.services)}" for m in study.measures},
         "slope": study.walk.slope or "",
         "inputs": files,
     }
@@ -87,8 +100,10 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
     BishanGisError
         The first input that cannot be used.
     """
+    from bishan_gis.access.study_measures import check_services
     from bishan_gis.network.assemble import assemble_network
     from bishan_gis.network.slope import slope_summary
+    from bishan_gis.places.classes import load_classes
     from bishan_gis.places.population import build_controls
     from bishan_gis.places.zones import build_zones
     from bishan_gis.sources.inputs import load_inputs
@@ -97,9 +112,12 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
         if progress:
             progress("读取输入 read", done, total)
 
+    own = study.raw(study.services.classes) if study.services.classes else None
     data = load_inputs(study, progress=report)
     zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
     network, costs = assemble_network(study, data)
+    modes = {str(mode): _mode_facts(*assemble_network(study, data, mode)) for mode in study.modes if mode != "walk"}
+    check_services(study.measures, load_classes(own, include=study.services.include))
     controls = build_controls(data.population, data.townships, crs=data.crs)
     zh = study.lang == "zh"
     notes = [*data.notes, *zones.attrs.get("warnings", [])]
@@ -109,8 +127,26 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
         "people": int(controls["people"].sum()),
         "network": network.summary(),
         "slope": slope_summary(network, costs),
+        **modes,
+        "measures": len(study.measures),
         "walk_rules": {r: int(v["ways"]) for r, v in network.rule_counts.items() if v["ways"]},
         "osm_left_out": {k: v for k, v in data.osm.left_out.items() if v},
         "kinds": data.kinds,
         "warnings": [w[0] if zh else w[1] for w in notes],
     }
+
+
+def _mode_facts(network: Network, costs: EdgeCosts) -> dict[str, Any]:
+    """Say what a network of vehicles holds: length, what speeds rest on, waits and forbidden turns."""
+    facts = network.summary()
+    out: dict[str, Any] = {"profile": costs.profile.name}
+    out |= {key: facts[key] for key in ("nodes", "edges", "length_km", "components")}
+    oneway = network.edge_forward != network.edge_backward
+    out["oneway_km"] = round(float(network.edge_length_m[oneway].sum()) / 1000, 1)
+    out |= {f"{k}_km": v["length_km"] for k, v in network.rule_counts.items() if k.startswith("speed_")}
+    if network.edge_speed_kmh is not None:
+        mean = np.average(network.edge_speed_kmh, weights=network.edge_length_m)
+        out["mean_speed_kmh"] = round(float(mean), 1)
+    out |= {key: facts[key] for key in ("controls", "forbidden_turns") if key in facts}
+    out |= {key: n for key, n in network.left_out.items() if key.startswith("turns") and n}
+    return out

@@ -91,8 +91,10 @@ def run(study: Study | str | Path, *, write: bool = True, progress: Progress | N
 
 def _compute(study: Study, clock: _Clock) -> Results:
     """Read, build, compute: the steps of a run in their order."""
+    from bishan_gis.access.measure_run import run_measures
     from bishan_gis.access.nearest import nearest_cost
     from bishan_gis.access.service_area import facility_circles, union_areas
+    from bishan_gis.access.study_measures import check_services
     from bishan_gis.access.time_grid import build_time_grid
     from bishan_gis.network.assemble import assemble_network
     from bishan_gis.places.entrances import find_access_points, find_entrances
@@ -109,9 +111,12 @@ def _compute(study: Study, clock: _Clock) -> Results:
         townships = zones[zones["zone_kind"] == "township"]
     with clock.step("步行网络 network"):
         network, costs = assemble_network(study, data)
+    networks = {"walk": (network, costs), **_other_networks(study, data, clock)}
     with clock.step("设施 facilities"):
         facilities, merged, services = _facilities(study, data)
-        points = find_access_points(facilities, network, entrances=find_entrances(data.osm))
+        check_services(study.measures, list(services.index))
+        entrances = find_entrances(data.osm)
+        points = find_access_points(facilities, network, entrances=entrances)
         points = points.merge(facilities[["facility_id", "service"]], on="facility_id")
     with clock.step("人口 population"):
         controls = build_controls(data.population, data.townships, crs=data.crs)
@@ -195,6 +200,12 @@ def _compute(study: Study, clock: _Clock) -> Results:
         by_direction = table["zone_kind"] == "direction"
         table["kind"] = np.where(by_direction, weakest_kind([rests_on, study.directions.kind]), rests_on)
         near.table["kind"] = circles["kind"] = each["kind"] = radii["kind"] = plain["kind"] = points["kind"] = rests_on
+    measures, zone_measures = (None, None)
+    if study.measures:
+        with clock.step("指标 measures") as report:
+            measures, zone_measures = run_measures(
+                study, networks, cells, zones, facilities, points, entrances, groups, kind=rests_on, progress=report
+            )
     profile = costs.profile
     services = services.loc[[s for s in services.index if s in set(near.services)]].copy()
     inside = places.loc[places["zone_id"] != "", "service"]
@@ -230,8 +241,24 @@ def _compute(study: Study, clock: _Clock) -> Results:
             "slope": costs.slope,
         },
         warnings=_warnings(data, zones, network, near, placed_by),
-        record=_record(study, data, network, costs),
+        record=_record(study, data, networks),
+        measures=measures,
+        zone_measures=zone_measures,
+        networks={mode: pair[0] for mode, pair in networks.items()},
     )
+
+
+def _other_networks(study: Study, data: StudyData, clock: _Clock) -> dict[str, tuple[Network, EdgeCosts]]:
+    """Build the networks of the modes beside walking."""
+    from bishan_gis.network.assemble import assemble_network
+
+    out = {}
+    names = {"cycle": "骑行网络 cycling network", "drive": "行车网络 driving network"}
+    for mode in study.modes:
+        if mode in names:
+            with clock.step(names[mode]):
+                out[str(mode)] = assemble_network(study, data, mode)
+    return out
 
 
 def _facilities(study: Study, data: StudyData) -> tuple[gpd.GeoDataFrame, pd.DataFrame, pd.DataFrame]:
@@ -309,7 +336,7 @@ def _warnings(
     return out
 
 
-def _record(study: Study, data: StudyData, network: Network, costs: EdgeCosts) -> dict[str, Any]:
+def _record(study: Study, data: StudyData, networks: dict[str, tuple[Network, EdgeCosts]]) -> dict[str, Any]:
     """Return what ``run.json`` says before times and outputs are known."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -330,6 +357,11 @@ def _record(study: Study, data: StudyData, network: Network, costs: EdgeCosts) -
             setting: {"file": path.name, "kind": data.kinds.get(setting, ""), "sha256": file_sha256(path)}
             for setting, path in inputs.items()
         },
-        "network": network.summary(),
-        "slope": slope_summary(network, costs),
+        "network": networks["walk"][0].summary(),
+        "slope": slope_summary(*networks["walk"]),
+        "modes": {
+            mode: {"profile": costs.profile.name, **network.summary()}
+            for mode, (network, costs) in networks.items()
+            if mode != "walk"
+        },
     }

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import folium
     import geopandas as gpd
     import pandas as pd
 
@@ -39,6 +40,10 @@ class Results:
         Service circles on foot: all facilities of a service together, and one by one.
     radii, facility_radii : pandas.DataFrame
         People within the plain circles of the standards: any facility of a service, and each alone.
+    measures, zone_measures : pandas.DataFrame or None
+        The study's measures per cell, and their means per zone, see :mod:`bishan_gis.access.study_measures`.
+    networks : dict
+        Mode -> network, for every mode of the study.
     """
 
     study: Study
@@ -65,6 +70,48 @@ class Results:
     profile: dict[str, Any]
     warnings: list[tuple[str, str]] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
+    measures: pd.DataFrame | None = None
+    zone_measures: pd.DataFrame | None = None
+    networks: dict[str, Network] = field(default_factory=dict)
+
+    def explore(self, layer: str = "cells", column: str | None = None, **options: Any) -> folium.Map:
+        """Draw a layer on a map that needs no internet, see :func:`bishan_gis.quick_map.explore`.
+
+        Parameters
+        ----------
+        layer : str
+            ``cells, zones, facilities, circles, facility_circles``, or the name of a measure of the study.
+        column : str, optional
+            Column that gives the colour; for a measure its value.
+        **options
+            Passed on to :func:`bishan_gis.quick_map.explore`, such as ``tooltip, bounds, limit, m``.
+
+        Returns
+        -------
+        folium.Map
+            Shows itself in a notebook; ``save("page.html")`` writes it.
+
+        Raises
+        ------
+        InputError
+            No such layer.
+        """
+        from bishan_gis.errors import InputError
+        from bishan_gis.quick_map import explore
+
+        layers = ["cells", "zones", "facilities", "circles", "facility_circles"]
+        if layer in layers:
+            return explore(getattr(self, layer), column, **{"name": layer, **options})
+        names = [] if self.measures is None else list(self.measures["measure_name"].unique())
+        if self.measures is None or layer not in names:
+            shown = ", ".join([*layers, *names])
+            raise InputError(f"没有图层 {layer};可用: {shown}", f"no layer {layer}; there are {shown}")
+        rows = self.measures[self.measures["measure_name"] == layer]
+        rows = rows[rows["cutoff_s"] == rows["cutoff_s"].max()]
+        frame = self.cells[["cell_id", "people", "geometry"]].merge(
+            rows[["origin_id", "value", "unit", "status"]], left_on="cell_id", right_on="origin_id", validate="1:1"
+        )
+        return explore(frame.drop(columns="origin_id"), column or "value", **{"name": layer, **options})
 
     def notes(self, lang: str = "zh") -> list[str]:
         """Return what a reader should know, one line each."""

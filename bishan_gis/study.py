@@ -11,20 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from bishan_gis.errors import MissingFileError, StudyError
+from bishan_gis.measure_settings import Measure, Mode, wrong
+from bishan_gis.measure_settings import Section as _Section
 from bishan_gis.schema import nearest_name
 
 __all__ = ["LayerInput", "PopulationInput", "Study", "load_study"]
 
 Kind = Literal["observed", "derived", "assumed", "synthetic"]
-Slope = Literal["none", "tobler", "naismith", "rees"]
+Slope = Literal["none", "tobler", "naismith", "rees", "cycling"]
 Positive = Annotated[float, Field(gt=0)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LayerInput(_Section):
@@ -123,6 +121,18 @@ class Walk(_Section):
     max_snap_m: Positive = 300.0
 
 
+class Cycle(Walk):
+    """Who cycles; the section makes a cycling network."""
+
+    profile: str = "cyclist"
+
+
+class Drive(Walk):
+    """Who drives; the section makes a driving network."""
+
+    profile: str = "car"
+
+
 class Reach(_Section):
     """Thresholds of the life circles."""
 
@@ -149,6 +159,31 @@ class Services(_Section):
     include: list[str] = Field(default_factory=list, description="empty: all classes of the table")
     classes: str | None = Field(default=None, description="own facility_classes.toml")
     default: str | None = Field(default=None, description="the service a map shows first")
+
+
+class Override(_Section):
+    """A value of a standard that the study sets itself, and why; it is shown as proposed."""
+
+    id: str
+    value: float | None = Field(default=None, ge=0)
+    value_max: float | None = Field(default=None, ge=0)
+    share_min: float | None = Field(default=None, ge=0, le=1)
+    reason: Annotated[str, Field(min_length=1)]
+
+
+class Standards(_Section):
+    """Which standards hold, the first one first."""
+
+    sets: list[str] = Field(default_factory=list, description="empty: all, in the order of the table")
+    file: str | None = Field(default=None, description="own standards.csv")
+    override: list[Override] = Field(default_factory=list)
+
+
+class Policy(_Section):
+    """The policy that is evaluated, and the tiers of its hierarchy."""
+
+    catalogue: str | None = Field(default=None, description="own policy.csv")
+    tiers: dict[str, list[str]] = Field(default_factory=dict, description="tier = townships, highest tier first")
 
 
 class Outputs(_Section):
@@ -181,11 +216,43 @@ class Study(_Section):
     directions: Directions = Directions()
     cells: Cells = Cells()
     walk: Walk = Walk()
+    cycle: Cycle | None = None
+    drive: Drive | None = None
     reach: Reach = Reach()
     services: Services = Services()
+    measures: list[Measure] = Field(default_factory=list)
+    standards: Standards = Standards()
+    policy: Policy = Policy()
     outputs: Outputs = Outputs()
 
     _file: Path = PrivateAttr(default=Path("study.toml"))
+
+    @model_validator(mode="after")
+    def _measures_fit(self) -> Study:
+        names = [m.name for m in self.measures]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise wrong(f"measures: 名称重复 {'、'.join(twice)}", f"measures: names repeat: {', '.join(twice)}")
+        groups = self.inputs.population.age_groups
+        for m in self.measures:
+            if m.mode not in self.modes:
+                raise wrong(
+                    f"measures.{m.name}: mode = {m.mode} 需要 [{m.mode}] 一节",
+                    f"measures.{m.name}: mode = {m.mode} needs a section [{m.mode}]",
+                )
+            if m.demand not in groups:
+                hint = nearest_name(m.demand, groups) or ", ".join(groups)
+                raise wrong(
+                    f"measures.{m.name}: 没有年龄组 {m.demand};可用: {hint}",
+                    f"measures.{m.name}: no age group {m.demand}; known: {hint}",
+                )
+        return self
+
+    @property
+    def modes(self) -> dict[Mode, Walk]:
+        """Modes of travel that the study has, and who travels."""
+        given: dict[Mode, Walk | None] = {"walk": self.walk, "cycle": self.cycle, "drive": self.drive}
+        return {mode: section for mode, section in given.items() if section is not None}
 
     @property
     def file(self) -> Path:
@@ -311,6 +378,9 @@ def _problem(error: Any) -> tuple[str, str]:
         return f"未知的键 {where}{zh}", f"unknown key {where}{en}"
     if error["type"] == "missing":
         return f"缺少 {where}", f"{where} is missing"
+    if error["type"] == "study":
+        at = f"{where}: " if where else ""
+        return at + error["ctx"]["zh"], at + error["ctx"]["en"]
     value = repr(error.get("input"))
     shown = value if len(value) <= 60 else value[:57] + "..."
     return f"{where} = {shown}: {error['msg']}", f"{where} = {shown}: {error['msg']}"

@@ -97,6 +97,40 @@ def test_oneway_is_directed():
     assert t.loc[("o", "b"), "value"] == 25 + 300 + 25
 
 
+def test_fire_engines_turn_out_and_come():
+    """Two depots on a one-way street, one behind its end; the slower crew is nearer."""
+    network = make_network([(0, 0), (300, 0), (300, 300)], [(0, 1, "", True), (1, 2)], frontier=(2,))
+    costs = edge_costs(network, METRE_A_SECOND)
+    points = _points(("back", "fire", 300, 50), ("front", "fire", 0, 0), ("slow", "fire", 140, 0))
+    points["offset_s"] = [0, 60, 130.5]
+    origins = _origins(("house", 150, 0), ("corner", 300, 100))
+    come = nearest_cost(network, costs, origins, points, direction="from", search_s=200)
+    t = come.table.set_index("origin_id")
+    # "back" cannot drive against the one-way street; "slow" is 10 m away and 130.5 s late.
+    assert t.loc["house", ["value", "facility_id"]].tolist() == [140.5, "slow"]
+    assert t.loc["corner", ["value", "facility_id"]].tolist() == [50, "back"]
+    # Somebody could come in from outside at (300, 300), but not into the one-way street.
+    assert np.isnan(t.loc["house", "unknown_from_s"])
+    assert t.loc["corner", "unknown_from_s"] == 200
+    assert come.edge_share["fire"] == 0
+    go = nearest_cost(network, costs, origins, points)
+    assert go.table["value"].tolist() == [200, 50]
+    assert go.costs is costs
+    far = nearest_cost(network, costs, origins, points[points["facility_id"] == "front"]).table
+    assert far["status"].tolist() == ["unknown", "unknown"]
+
+
+def test_share_that_rests_on_the_edge_of_the_data(town):
+    origins = _origins(("A", 0, 0), ("B", 100, 0), ("far", 9000, 0))
+    points = _points(("s", "school", 0, 0), ("c", "clinic", 200, 0))
+    result = nearest_cost(town, edge_costs(town, METRE_A_SECOND), origins, points)
+    # From B the data ends after 100 s, when the school is just reached: certain. Move the school on, and it is not.
+    assert result.edge_share.to_dict() == {"clinic": 0.0, "school": 0.0}
+    points = _points(("s", "school", 0, 20), ("c", "clinic", 200, 0))
+    result = nearest_cost(town, edge_costs(town, METRE_A_SECOND), origins, points)
+    assert result.edge_share.to_dict() == {"clinic": 0.0, "school": 0.5}
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_equals_scipy_to_the_millisecond(seed):

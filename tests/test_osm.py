@@ -13,7 +13,7 @@ from helsinki import helsinki_pbf
 from osm_xml import OsmXml
 
 from bishan_gis.errors import BishanGisError, BrokenFileError, MissingFileError
-from bishan_gis.sources.osm import AREA_KEYS, LEFT_OUT, OsmData, describe_osm, load_osm
+from bishan_gis.sources.osm import AREA_KEYS, LEFT_OUT, OsmData, Restriction, describe_osm, load_osm
 
 
 def town() -> OsmXml:
@@ -106,6 +106,7 @@ def same(a: OsmData, b: OsmData) -> None:
     assert a.areas.tags.tolist() == b.areas.tags.tolist()
     assert a.areas.geometry.geom_equals_exact(b.areas.geometry, 0).all()
     assert a.left_out == b.left_out
+    assert a.restrictions == b.restrictions
 
 
 @pytest.mark.parametrize("suffix", [".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2", ".OSM.PBF"])
@@ -124,6 +125,27 @@ def test_only_what_is_asked_for(data: OsmData) -> None:
     places = load_osm(data.path, way_keys=(), point_keys=("shop",), area_keys=("building",))
     assert (len(places.point_id), len(places.way_id), places.areas.osm_id.tolist()) == (1, 0, ["way/33"])
     assert places.left_out["relations_broken"] == 0
+
+
+def test_restrictions(tmp_path: Path) -> None:
+    xml = town()
+    via = '<member type="node" ref="3" role="via"/>'
+    ends = '<member type="way" ref="20" role="from"/><member type="way" ref="21" role="to"/>'
+    tags = {"type": "restriction", "restriction": "no_left_turn"}
+    xml.raw("relation", 51, "", via + ends, tags)
+    xml.raw("relation", 50, "", ends + '<member type="way" ref="23" role="via"/>', {**tags, "except": "bicycle"})
+    xml.raw("relation", 52, "", via + ends, {"type": "restriction", "restriction:hgv": "no_left_turn"})
+    xml.raw("relation", 53, "", via + ends, {"type": "boundary", "restriction": "no_left_turn"})
+    file = xml.write(tmp_path / "town.osm")
+    data = load_osm(file)
+    assert data.restrictions == [
+        Restriction(50, {**tags, "except": "bicycle"}, (20,), (21,), (), (23,)),
+        Restriction(51, tags, (20,), (21,), (3,)),
+    ]
+    assert data.left_out == load_osm(town().write(tmp_path / "bare.osm")).left_out
+    assert load_osm(file, restrictions=False).restrictions == []
+    streets = load_osm(file, way_keys=("highway",), point_keys=(), area_keys=())
+    assert streets.restrictions == data.restrictions
 
 
 def test_header(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.cost_measures import reach_costs
-from bishan_gis.access.matrix import Pairs, check_positive, match_amounts, match_pairs
+from bishan_gis.access.matrix import Pairs, check_positive, match_sides, weigh
 from bishan_gis.errors import ControlTotalError, InputError
 
 if TYPE_CHECKING:
@@ -72,9 +72,8 @@ def spatial_availability(
     {'A': 15.0, 'B': 15.0}
     """
     check_positive(alpha=alpha)
-    capacity, people = match_amounts(supply, where="supply"), match_amounts(demand, where="demand")
-    pairs = match_pairs(travel_matrix, origins=demand.index, destinations=supply.index, cost=cost)
-    claim = people[pairs.origin] ** alpha * decay(pairs.cost)
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost)
+    claim = people[pairs.origin] ** alpha * weigh(decay, pairs.cost)
     ratio = _ratio(capacity, pairs.sum_destinations(claim))
     return pairs.series(pairs.sum_origins(claim * ratio[pairs.destination]), "spatial_availability")
 
@@ -117,8 +116,7 @@ def balancing_cost(
     >>> balancing_cost(matrix, pd.Series({"f": 30, "g": 50}), pd.Series({"A": 60, "B": 50})).to_dict()
     {'A': 900.0, 'B': 600.0}
     """
-    offered, people = match_amounts(supply, where="supply"), match_amounts(demand, where="demand")
-    pairs = match_pairs(travel_matrix, origins=demand.index, destinations=supply.index, cost=cost)
+    pairs, offered, people = match_sides(travel_matrix, supply, demand, cost=cost, by_origin=True)
     return pairs.series(reach_costs(pairs, offered, people), "balancing_cost")
 
 
@@ -173,8 +171,9 @@ def singly_constrained(
 
     Notes
     -----
-    ``T_ij = D_i S_j f(c_ij) / sum_k S_k f(c_ik)``, or ``T_ij = S_j D_i f(c_ij) / sum_k D_k f(c_kj)``
-    (Wilson 1971, doi:10.1068/a030001). Held on ``supply``, sums by origin are :func:`spatial_availability`.
+    ``T_ij = D_i S_j f(c_ij) / sum_k S_k f(c_ik)`` (Huff 1963, doi:10.2307/3144521), or
+    ``T_ij = S_j D_i f(c_ij) / sum_k D_k f(c_kj)`` (Wilson 1971, doi:10.1068/a030001). Held on ``supply``, sums
+    by origin are :func:`spatial_availability`.
 
     Examples
     --------
@@ -186,9 +185,8 @@ def singly_constrained(
     """
     if hold not in ("demand", "supply"):
         raise InputError(f"hold 须为 demand 或 supply,现为 {hold}", f"hold must be demand or supply; it is {hold}")
-    capacity, people = match_amounts(supply, where="supply"), match_amounts(demand, where="demand")
-    pairs = match_pairs(travel_matrix, origins=demand.index, destinations=supply.index, cost=cost)
-    pull = decay(pairs.cost)
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost, by_origin=True)
+    pull = weigh(decay, pairs.cost)
     if hold == "demand":
         pull = pull * capacity[pairs.destination]
         return _flows(pairs, pull * _ratio(people, pairs.sum_origins(pull))[pairs.origin])
@@ -247,15 +245,14 @@ def doubly_constrained(
     [10.0, 10.0, 20.0]
     """
     check_positive(tolerance=tolerance)
-    capacity, people = match_amounts(supply, where="supply"), match_amounts(demand, where="demand")
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost, by_origin=True)
     whole = float(people.sum())
     if abs(whole - float(capacity.sum())) > 1e-9 * max(whole, float(capacity.sum())):
         raise ControlTotalError(
             f"双约束要求供需总量相等: supply 合计 {capacity.sum():g},demand 合计 {whole:g}",
             f"both sides must add up to the same: supply {capacity.sum():g}, demand {whole:g}",
         )
-    pairs = match_pairs(travel_matrix, origins=demand.index, destinations=supply.index, cost=cost)
-    pull = decay(pairs.cost)
+    pull = weigh(decay, pairs.cost)
     by_place = capacity.copy()
     for _ in range(max_rounds):
         by_origin = _ratio(people, pairs.sum_origins(pull * by_place[pairs.destination]))

@@ -6,23 +6,27 @@ drawing ten thousand circles one by one would spend its time on calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from bishan_gis.access.time_grid import FAR
+from bishan_gis.network.jit import njit
 
 if TYPE_CHECKING:
+    import shapely
     from numpy.typing import NDArray
 
     from bishan_gis.access.time_grid import TimeGrid
 
-__all__ = ["contour_windows", "level_field"]
+__all__ = ["contour_surface", "contour_windows", "level_field"]
 
 #: Field around a window; windows that do not end at the rim of the grid end outside by themselves.
 _OUTSIDE = 10.0
+#: Side of the tiles that :func:`_patches` looks at [grid points]; found by measuring.
+_TILE = 16
 
 
 @njit(cache=True, nogil=True)
@@ -135,3 +139,66 @@ def contour_windows(
     )
     order = np.argsort(of_polygon, kind="stable")
     return polygons[order], of_polygon[order]
+
+
+def _patches(inside: NDArray[np.bool_]) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
+    """Split a large, mostly empty grid into windows around what is inside.
+
+    Groups of tiles that touch stay together and others are a tile away, so no contour is cut.
+    """
+    from scipy import ndimage
+
+    rows, cols = inside.shape
+    shape = (-(-rows // _TILE), -(-cols // _TILE))
+    padded = np.zeros((shape[0] * _TILE, shape[1] * _TILE), dtype=bool)
+    padded[:rows, :cols] = inside
+    tiles = padded.reshape(shape[0], _TILE, shape[1], _TILE).any(axis=(1, 3))
+    group, _ = ndimage.label(tiles, structure=np.ones((3, 3)))
+    for number, (r, c) in enumerate(ndimage.find_objects(group), start=1):
+        # One tile around, cut to one grid point, so that contours close.
+        wide = (slice(max(r.start - 1, 0), r.stop + 1), slice(max(c.start - 1, 0), c.stop + 1))
+        near = ndimage.binary_dilation(group[wide] == number, structure=np.ones((3, 3), dtype=bool))
+        part = (
+            slice(max(r.start * _TILE - 1, 0), min(r.stop * _TILE + 1, rows)),
+            slice(max(c.start * _TILE - 1, 0), min(c.stop * _TILE + 1, cols)),
+        )
+        tile = [np.arange(s.start, s.stop) // _TILE - w.start for s, w in zip(part, wide, strict=True)]
+        yield part, near[np.ix_(*tile)]
+
+
+def _width(window: tuple[NDArray[np.float64], tuple[int, int]]) -> int:
+    """Return the class of width of a window; those of one class share a sheet."""
+    return int(window[0].shape[1]).bit_length()
+
+
+def contour_surface(
+    seconds: NDArray[np.float32], grid: TimeGrid, cutoff_s: float, speed: float
+) -> shapely.MultiPolygon | None:
+    """Draw the ground within a cutoff from a surface that covers the whole grid, however much of it is empty.
+
+    Parameters
+    ----------
+    seconds : ndarray of float32
+        Travel time at every grid point [s].
+    grid : TimeGrid
+        The grid.
+    cutoff_s, speed : float
+        Cutoff [s], speed off the streets [m/s].
+
+    Returns
+    -------
+    shapely.MultiPolygon or None
+        With holes; None where nothing is inside.
+    """
+    import shapely
+
+    windows = []
+    for part, mine in _patches((seconds < cutoff_s) & (grid.leg_m < grid.off_network_m)):
+        window = level_field(seconds[part], grid, part, cutoff_s, speed, mine)
+        if window is not None:
+            windows.append(window)
+    polygons = []
+    for _, alike in groupby(sorted(windows, key=_width), key=_width):
+        fields, corners = zip(*alike, strict=True)
+        polygons.append(contour_windows(fields, corners, grid)[0])
+    return shapely.MultiPolygon(list(np.concatenate(polygons))) if polygons else None

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bishan_gis.access.matrix import Pairs, check_positive, match_amounts, match_pairs
 from bishan_gis.errors import InputError
+from bishan_gis.network.jit import njit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,8 @@ def nearest(travel_matrix: pd.DataFrame, *, origins: pd.Index | None = None, cos
 
     Notes
     -----
-    ``A_i = min_j c_ij``. On a network, :func:`bishan_gis.access.nearest.nearest_cost` needs no matrix.
+    ``A_i = min_j c_ij`` (Apparicio et al. 2017, doi:10.1186/s12942-017-0105-9). On a network,
+    :func:`bishan_gis.access.nearest.nearest_cost` needs no matrix.
 
     Examples
     --------
@@ -84,7 +86,8 @@ def k_nearest_mean(
 
     Notes
     -----
-    ``A_i = 1/k sum_{m<=k} c_i(m)`` with costs in rising order.
+    ``A_i = 1/k sum_{m<=k} c_i(m)`` with costs in rising order (Apparicio et al. 2017,
+    doi:10.1186/s12942-017-0105-9).
 
     Examples
     --------
@@ -98,6 +101,23 @@ def k_nearest_mean(
     starts = pairs.starts()
     first = pairs.keep(np.arange(len(pairs.cost)) - starts[pairs.origin] < k)
     return pairs.series(np.where(np.diff(starts) >= k, first.sum_origins(first.cost) / k, np.nan), "k_nearest_mean")
+
+
+@njit(cache=True, nogil=True)
+def _reach(starts, to, cost, supply, wanted):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Add up the supply of each origin, cheapest first, until it is enough."""
+    out = np.zeros(len(wanted))
+    for i in range(len(wanted)):
+        if wanted[i] <= 0:
+            continue
+        out[i] = np.nan
+        held = 0.0
+        for k in range(starts[i], starts[i + 1]):
+            held += supply[to[k]]
+            if held >= wanted[i] * (1.0 - 1e-9):
+                out[i] = cost[k]
+                break
+    return out
 
 
 def reach_costs(pairs: Pairs, supply: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -118,22 +138,7 @@ def reach_costs(pairs: Pairs, supply: NDArray[np.float64], wanted: NDArray[np.fl
         Per origin [s]; 0 where nothing is wanted, NaN where all that is reached is not enough.
     """
     ranked = pairs.sort_by_cost()
-    starts = ranked.starts()
-    amount = supply[ranked.destination]
-    place = np.arange(len(amount)) - starts[ranked.origin]
-    # Summed one place at a time, so that no origin's rounding reaches another's.
-    sums = np.zeros(len(ranked.origins))
-    out = np.where(wanted > 0, np.nan, 0.0)
-    by_place = np.argsort(place, kind="stable")
-    ends = np.cumsum(np.bincount(place)) if len(place) else np.empty(0, dtype=np.intp)
-    begin = 0
-    for end in ends:
-        rows = by_place[begin:end]
-        who = ranked.origin[rows]
-        sums[who] += amount[rows]
-        done = np.isnan(out[who]) & (sums[who] >= wanted[who] * (1.0 - 1e-9))
-        out[who[done]] = ranked.cost[rows[done]]
-        begin = end
+    out: NDArray[np.float64] = _reach(ranked.starts(), ranked.destination, ranked.cost, supply, wanted)
     return out
 
 
@@ -174,8 +179,9 @@ def cost_to_reach(
 
     Notes
     -----
-    ``A_i = min {t : sum_j S_j [c_ij <= t] >= amount}``; a sum short by less than one part in 10**9 counts as enough,
-    so that rounding of fractions decides nothing.
+    ``A_i = min {t : sum_j S_j [c_ij <= t] >= amount}``, the balancing time of Barboza et al. (2021,
+    doi:10.1016/j.jtrangeo.2020.102924) with one amount for all; a sum short by less than one part in 10**9
+    counts as enough, so that rounding of fractions decides nothing.
 
     Examples
     --------

@@ -60,7 +60,7 @@ def cumulative_cutoff(
     """
     check_positive(cutoff_s=cutoff_s)
     amounts = match_amounts(supply, where="supply")
-    pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost)
+    pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost, by_origin=False)
     near = pairs.keep(pairs.cost <= cutoff_s)
     return near.series(near.sum_origins(amounts[near.destination]), "cumulative")
 
@@ -116,10 +116,10 @@ def cumulative_range(
     if not ends or len(set(ends)) < len(ends):
         raise InputError(f"须有至少一个且不重复的时限: {ends}", f"give at least one cutoff, none twice: {ends}")
     amounts = match_amounts(supply, where="supply")
-    pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost)
+    pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost, by_origin=False)
     rank = np.searchsorted(np.asarray(ends, dtype=np.float64), pairs.cost, side="left")
     near, rank = pairs.keep(rank < len(ends)), rank[rank < len(ends)]
-    cell = near.origin * len(ends) + rank
+    cell = near.origin.astype(np.int64) * len(ends) + rank
     flat = np.bincount(cell, weights=amounts[near.destination], minlength=len(pairs.origins) * len(ends))
     return pd.DataFrame(
         flat.reshape(len(pairs.origins), len(ends)).cumsum(axis=1),
@@ -181,6 +181,6 @@ def cumulative_interval(
             f"the interval must have 0 <= from_s < to_s; it has {from_s} and {to_s}",
         )
     amounts = match_amounts(supply, where="supply")
-    pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost)
+    pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost, by_origin=False)
     share = np.clip((to_s - pairs.cost) / (to_s - from_s), 0.0, 1.0)
-    return pairs.series(pairs.sum_origins(amounts[pairs.destination] * share), "cumulative_interval")
+    return pairs.series(pairs.gather_origins(amounts, share), "cumulative_interval")

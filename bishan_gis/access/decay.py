@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from bishan_gis.access.matrix import check_positive
-from bishan_gis.errors import InputError, NoDataError
+from bishan_gis.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "Decay",
-    "FittedDecay",
     "binary",
     "catchment_gaussian",
     "exponential",
-    "fit_decay",
     "gaussian",
     "linear",
     "logistic",
@@ -54,6 +51,10 @@ def binary(*, cutoff_s: float) -> Decay:
     InputError
         `cutoff_s` is not above 0.
 
+    Notes
+    -----
+    ``f(c) = [c <= c0]`` (Handy & Niemeier 1997, doi:10.1068/a291175).
+
     Examples
     --------
     >>> binary(cutoff_s=900)([0, 900, 901]).tolist()
@@ -80,6 +81,10 @@ def linear(*, cutoff_s: float) -> Decay:
     ------
     InputError
         `cutoff_s` is not above 0.
+
+    Notes
+    -----
+    ``f(c) = max(1 - c/c0, 0)`` (one of the forms of Kwan 1998, doi:10.1111/j.1538-4632.1998.tb00396.x [K]).
 
     Examples
     --------
@@ -246,7 +251,8 @@ def logistic(*, midpoint_s: float, sd_s: float) -> Decay:
     Notes
     -----
     ``f(c) = (1 + exp(-m k)) / (1 + exp((c - m) k))`` with ``k = pi / (sd sqrt 3)``: the share of people whose
-    tolerated cost, distributed logistically, is above c, set to 1 at no cost.
+    tolerated cost, distributed logistically, is above c, set to 1 at no cost (Bauer & Groneberg 2016,
+    doi:10.1371/journal.pone.0159148; the same as ``decay_logistic`` of R ``accessibility``).
 
     Examples
     --------
@@ -279,6 +285,10 @@ def stepped(*, steps_s: Sequence[float], weights: Sequence[float]) -> Decay:
     InputError
         The steps do not rise, or the weights do not match them.
 
+    Notes
+    -----
+    ``f(c) = w_z`` for the first zone z whose end holds c (Luo & Qi 2009, doi:10.1016/j.healthplace.2009.06.002).
+
     Examples
     --------
     >>> stepped(steps_s=[600, 1200, 1800], weights=[1, 0.68, 0.22])([600, 601, 1800, 1801]).tolist()
@@ -295,104 +305,15 @@ def stepped(*, steps_s: Sequence[float], weights: Sequence[float]) -> Decay:
             f"{list(steps_s)}, {list(weights)}",
         )
     padded = np.append(values, 0.0)
-    return lambda cost_s: padded[np.searchsorted(ends, _costs(cost_s), side="left")]
 
+    def decay(cost_s: ArrayLike) -> NDArray[np.float64]:
+        cost = _costs(cost_s)
+        if len(ends) > 16:
+            return padded[np.searchsorted(ends, cost, side="left")]
+        # A few comparisons are quicker than a search; what is not a number is beyond every step.
+        zone = np.zeros(cost.shape, dtype=np.uint8)
+        for end in ends:
+            zone += ~(cost <= end)
+        return padded[zone]
 
-@dataclass(frozen=True)
-class FittedDecay:
-    """A decay function and how it was found.
-
-    Parameters
-    ----------
-    form : str
-        ``exponential``, ``power`` or ``gaussian``.
-    parameter : float
-        ``rate_per_s``, ``exponent`` or ``sigma_s`` of the factory.
-    rmse : float
-        Root of the weighted mean squared difference to the observed shares.
-    decay : callable
-        Ready to be passed to a measure.
-    """
-
-    form: str
-    parameter: float
-    rmse: float
-    decay: Decay
-
-
-_FORMS: dict[str, Callable[[float], Decay]] = {
-    "exponential": lambda value: exponential(rate_per_s=value),
-    "power": lambda value: power(exponent=value),
-    "gaussian": lambda value: gaussian(sigma_s=value),
-}
-
-
-def fit_decay(
-    cost_s: ArrayLike, share: ArrayLike, *, form: str = "exponential", weights: ArrayLike | None = None
-) -> FittedDecay:
-    """Fit a decay function to observed shares by least squares.
-
-    Parameters
-    ----------
-    cost_s : array_like
-        Costs [s].
-    share : array_like
-        Observed share of people still willing to travel at that cost, between 0 and 1.
-    form : str
-        ``exponential``, ``power`` or ``gaussian``.
-    weights : array_like, optional
-        How much each observation counts, e.g. people asked; default: all the same.
-
-    Returns
-    -------
-    FittedDecay
-        Its ``decay`` goes into any measure.
-
-    Raises
-    ------
-    InputError, NoDataError
-        `form` is unknown, lengths differ, shares lie outside 0 to 1; no cost or weight is above 0.
-
-    Notes
-    -----
-    Minimises ``sum w (share - f(cost))**2`` on a logarithmic grid, drawn finer around its best point ten times.
-    The shares themselves are fitted, not their logarithms.
-
-    Examples
-    --------
-    >>> fit = fit_decay([300, 600, 900], [0.7071, 0.5, 0.3536])
-    >>> round(np.log(2) / fit.parameter)
-    600
-    """
-    cost, seen = _costs(cost_s).ravel(), _costs(share).ravel()
-    heavy = np.ones_like(cost) if weights is None else _costs(weights).ravel()
-    if form not in _FORMS or not (len(cost) == len(seen) == len(heavy)):
-        raise InputError(
-            f"form 须为 exponential、power 或 gaussian (现为 {form}),且各数组须等长",
-            f"form must be exponential, power or gaussian (it is {form}), and the arrays equally long",
-        )
-    sound = np.isfinite(cost) & (cost >= 0) & (seen >= 0) & (seen <= 1) & (heavy >= 0)
-    if not sound.all():
-        raise InputError(
-            f"{(~sound).sum()} 个观测不可用: 成本须为非负有限数,比例须在 0 与 1 之间,权重须非负",
-            f"{(~sound).sum()} observations cannot be used: costs and weights must not be negative, shares in 0 to 1",
-        )
-    useful = (cost > 0) & (heavy > 0)
-    if not useful.any():
-        raise NoDataError(
-            f"{len(cost)} 个观测中没有成本和权重均大于 0 的",
-            f"none of {len(cost)} observations has a positive cost and weight",
-        )
-    low, high = cost[useful].min(), cost[useful].max()
-    span = {"exponential": (1e-4 / high, 50.0 / low), "power": (1e-3, 50.0), "gaussian": (low / 10, high * 100)}[form]
-
-    def loss(log_parameter: float) -> float:
-        return float((heavy * (seen - _FORMS[form](float(np.exp(log_parameter)))(cost)) ** 2).sum())
-
-    a, b = np.log(span)
-    for points in (400, *[21] * 10):
-        grid = np.linspace(a, b, points)
-        best = int(np.argmin([loss(g) for g in grid]))
-        a, b = grid[max(best - 1, 0)], grid[min(best + 1, points - 1)]
-    value = float(np.exp((a + b) / 2))
-    return FittedDecay(form, value, float(np.sqrt(loss(np.log(value)) / heavy.sum())), _FORMS[form](value))
+    return decay

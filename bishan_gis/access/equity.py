@@ -150,7 +150,7 @@ def palma(values: pd.Series, people: pd.Series, *, rank_by: pd.Series | None = N
 
     Notes
     -----
-    Palma (2011, doi:10.1111/j.1467-7660.2011.01646.x) on means. An origin at the border is split; origins of the same
+    Palma (2011, doi:10.1111/j.1467-7660.2011.01694.x) on means. An origin at the border is split; origins of the same
     rank are one, so that their order decides nothing.
 
     Examples
@@ -202,7 +202,7 @@ def theil_t(values: pd.Series, people: pd.Series) -> float:
 
     Notes
     -----
-    ``T = sum_i n_i/N y_i/m ln(y_i/m)`` with ``0 ln 0 = 0`` (Theil 1967).
+    ``T = sum_i n_i/N y_i/m ln(y_i/m)`` with ``0 ln 0 = 0`` (Theil 1967, Economics and Information Theory [K]).
 
     Examples
     --------

@@ -1,7 +1,26 @@
 """Floating catchments: capacity shared among all who reach it.
 
-Demand of one age group is simply the demand passed in. An origin without demand gets what someone living there would
-find. A facility whose catchment holds no demand has no ratio of capacity to demand and adds nothing.
+Demand of one age group is simply the demand passed in, a column of the population table. An origin without demand gets
+what someone living there would find. A facility whose catchment holds no demand has no ratio of capacity to demand and
+adds nothing. A capacity that is missing is refused, never taken as 0: leave the facility out of `supply` and of the
+matrix, or fill in a figure and say where it is from.
+
+Examples
+--------
+One table of people by age, one service for each age: the nursery is shared by the young, the day centre by the old.
+
+>>> matrix = pd.DataFrame({"from_id": ["A", "B"], "to_id": ["f", "f"], "cost_s": [300, 600]})
+>>> people = pd.DataFrame({"age_0_2": [10, 30], "age_60_up": [40, 0]}, index=["A", "B"])
+>>> two_step(matrix, pd.Series({"f": 20}), people["age_0_2"], cutoff_s=900).to_dict()
+{'A': 0.5, 'B': 0.5}
+>>> two_step(matrix, pd.Series({"f": 20}), people["age_60_up"], cutoff_s=900).to_dict()  # B: for who moves there
+{'A': 0.5, 'B': 0.5}
+>>> from bishan_gis.errors import SchemaError
+>>> try:
+...     two_step(matrix, pd.Series({"f": None}, dtype=float), people["age_0_2"], cutoff_s=900)
+... except SchemaError as error:
+...     error.message("en")
+'supply: 1 values missing, negative or not numeric, 0 ids repeat'
 """
 
 from __future__ import annotations
@@ -13,8 +32,8 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.decay import binary, catchment_gaussian, stepped
-from bishan_gis.access.matrix import Pairs, check_positive, match_amounts, match_pairs
-from bishan_gis.errors import InputError
+from bishan_gis.access.matrix import Pairs, check_positive, match_sides, weigh
+from bishan_gis.access.raam import raam
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,15 +44,6 @@ __all__ = ["enhanced_two_step", "gaussian_two_step", "kernel_two_step", "modifie
 __all__ += ["raam", "three_step", "two_step"]
 
 
-def _match(
-    travel_matrix: pd.DataFrame, supply: pd.Series, demand: pd.Series, cost: str
-) -> tuple[Pairs, NDArray[np.float64], NDArray[np.float64]]:
-    """Check the three tables; return pairs, capacity per destination and demand per origin."""
-    capacity, people = match_amounts(supply, where="supply"), match_amounts(demand, where="demand")
-    pairs = match_pairs(travel_matrix, origins=demand.index, destinations=supply.index, cost=cost)
-    return pairs, capacity, people
-
-
 def _share_out(
     pairs: Pairs,
     capacity: NDArray[np.float64],
@@ -42,9 +52,9 @@ def _share_out(
     gain: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Divide capacity by claims and sum the ratios each origin gains; one weight per pair for each step."""
-    claimed = pairs.sum_destinations(people[pairs.origin] * claim)
+    claimed = pairs.gather_destinations(people, claim)
     ratio = np.divide(capacity, claimed, out=np.zeros_like(capacity), where=claimed > 0)
-    return pairs.sum_origins(ratio[pairs.destination] * gain)
+    return pairs.gather_origins(ratio, gain)
 
 
 def two_step(
@@ -88,7 +98,7 @@ def two_step(
     >>> two_step(matrix, pd.Series({"f": 30}), pd.Series({"A": 10, "B": 20}), cutoff_s=900).to_dict()
     {'A': 1.0, 'B': 1.0}
     """
-    pairs, capacity, people = _match(travel_matrix, supply, demand, cost)
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost)
     weight = binary(cutoff_s=cutoff_s)(pairs.cost)
     return pairs.series(_share_out(pairs, capacity, people, weight, weight), "two_step")
 
@@ -138,7 +148,7 @@ def enhanced_two_step(
     ... ).to_dict()
     {'A': 1.5, 'B': 0.75}
     """
-    pairs, capacity, people = _match(travel_matrix, supply, demand, cost)
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost)
     weight = stepped(steps_s=steps_s, weights=weights)(pairs.cost)
     return pairs.series(_share_out(pairs, capacity, people, weight, weight), "enhanced_two_step")
 
@@ -179,7 +189,7 @@ def gaussian_two_step(
     >>> access.round(4).to_dict()
     {'A': 1.2486, 'B': 0.8757}
     """
-    pairs, capacity, people = _match(travel_matrix, supply, demand, cost)
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost)
     weight = catchment_gaussian(cutoff_s=cutoff_s)(pairs.cost)
     return pairs.series(_share_out(pairs, capacity, people, weight, weight), "gaussian_two_step")
 
@@ -220,7 +230,7 @@ def kernel_two_step(
     {'A': 1.2, 'B': 0.9}
     """
     check_positive(cutoff_s=cutoff_s)
-    pairs, capacity, people = _match(travel_matrix, supply, demand, cost)
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost)
     weight = 1.0 - np.minimum(pairs.cost / cutoff_s, 1.0) ** 2
     return pairs.series(_share_out(pairs, capacity, people, weight, weight), "kernel_two_step")
 
@@ -263,8 +273,8 @@ def three_step(
     >>> three_step(matrix, supply, demand, decay=binary(cutoff_s=900)).to_dict()
     {'A': 1.0, 'B': 1.0}
     """
-    pairs, capacity, people = _match(travel_matrix, supply, demand, cost)
-    weight = decay(pairs.cost)
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost)
+    weight = weigh(decay, pairs.cost)
     total = pairs.sum_origins(weight)[pairs.origin]
     chosen = weight * np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
     return pairs.series(_share_out(pairs, capacity, people, chosen, chosen), "three_step")
@@ -308,92 +318,6 @@ def modified_two_step(
     >>> modified_two_step(matrix, pd.Series({"f": 30}), pd.Series({"A": 10, "B": 20}), decay=zones).to_dict()
     {'A': 1.5, 'B': 0.375}
     """
-    pairs, capacity, people = _match(travel_matrix, supply, demand, cost)
-    weight = decay(pairs.cost)
+    pairs, capacity, people = match_sides(travel_matrix, supply, demand, cost=cost)
+    weight = weigh(decay, pairs.cost)
     return pairs.series(_share_out(pairs, capacity, people, weight, weight**2), "modified_two_step")
-
-
-def raam(
-    travel_matrix: pd.DataFrame,
-    supply: pd.Series,
-    demand: pd.Series,
-    *,
-    tau_s: float,
-    rho: float | None = None,
-    tolerance: float = 1e-6,
-    max_rounds: int = 2000,
-    cost: str = "cost_s",
-) -> pd.Series:
-    """Find the cost of travel and crowding when everyone chooses the best for themselves (RAAM); lower is better.
-
-    Parameters
-    ----------
-    travel_matrix, supply, demand : pandas.DataFrame, pandas.Series, pandas.Series
-        As :func:`two_step`. A facility without capacity is no choice.
-    tau_s : float
-        Travel that weighs as much as crowding at the average load [s].
-    rho : float, optional
-        Load that counts as 1 [people per unit of capacity]; default: all demand by all capacity.
-    tolerance, max_rounds : float, int
-        Settled when moving could save no more than this share of the whole cost; rounds after which it gives up.
-    cost : str
-        As :func:`two_step`.
-
-    Returns
-    -------
-    pandas.Series
-        Indexed like `demand`, named ``raam``, in multiples of `tau_s`; NaN where nothing is reached.
-
-    Raises
-    ------
-    InputError
-        A parameter is not above 0, or demand has not settled after `max_rounds`.
-    SchemaError
-        As :func:`two_step`.
-
-    Notes
-    -----
-    Demand ``x_ij`` is divided so that ``c_ij / tau + sum_k x_kj / (rho S_j)`` is equal at every facility that origin i
-    uses and no lower at any other; that cost is the answer (Saxon & Snow 2020, doi:10.1080/24694452.2019.1629870).
-    It minimises ``sum c_ij x_ij / tau + sum_j L_j**2 / (2 rho S_j)``, with ``L_j`` the load; here origin by origin in
-    closed form until settled, where PySAL ``access`` moves whole people a fixed number of times.
-
-    Examples
-    --------
-    >>> matrix = pd.DataFrame({"from_id": ["A", "A"], "to_id": ["f", "g"], "cost_s": [0, 600]})
-    >>> raam(matrix, pd.Series({"f": 10, "g": 10}), pd.Series({"A": 20}), tau_s=600).to_dict()  # 15 to f, 5 to g
-    {'A': 1.5}
-    """
-    check_positive(tau_s=tau_s, tolerance=tolerance)
-    pairs, capacity, people = _match(travel_matrix, supply, demand, cost)
-    if rho is None:
-        rho = people.sum() / capacity.sum() if people.sum() > 0 and capacity.sum() > 0 else 1.0
-    check_positive(rho=rho)
-    pairs = pairs.keep(capacity[pairs.destination] > 0)
-    room, travel, starts = rho * capacity, pairs.cost / tau_s, pairs.starts()
-    load, part = np.zeros_like(capacity), np.zeros_like(travel)
-    best = np.full(len(people), np.nan)
-    some = np.flatnonzero(np.diff(starts) > 0)
-    busy = [(i, slice(starts[i], starts[i + 1])) for i in some if people[i] > 0]
-    for _ in range(max_rounds):
-        for i, mine in busy:
-            to = pairs.destination[mine]
-            load[to] -= part[mine]
-            # Fill the cheapest first, like water: the level at which all of the demand has found a place.
-            base, wide = travel[mine] + load[to] / room[to], room[to]
-            base -= base.min()  # only differences matter, and small ones must survive
-            order = np.argsort(base, kind="stable")
-            levels = (people[i] + np.cumsum((wide * base)[order])) / np.cumsum(wide[order])
-            # The lowest of these levels is the one at which exactly the facilities below it are used.
-            part[mine] = wide * np.maximum(levels.min() - base, 0.0)
-            load[to] += part[mine]
-        load = pairs.sum_destinations(part)
-        total = travel + load[pairs.destination] / room[pairs.destination]
-        best[some] = np.minimum.reduceat(total, starts[some]) if len(some) else np.nan
-        spent = float((part * total).sum())
-        if spent - float(people[some] @ best[some]) <= tolerance * spent:
-            return pairs.series(best, "raam")
-    raise InputError(
-        f"RAAM 在 {max_rounds} 轮后仍未稳定;请提高 max_rounds 或放宽 tolerance",
-        f"RAAM has not settled after {max_rounds} rounds; raise max_rounds or tolerance",
-    )

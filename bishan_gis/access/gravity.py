@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bishan_gis.access.matrix import match_amounts, match_pairs
+from bishan_gis.access.matrix import match_amounts, match_pairs, weigh
 
 if TYPE_CHECKING:
     from bishan_gis.access.decay import Decay
@@ -59,5 +59,5 @@ def gravity(
     {'A': 35.0}
     """
     amounts = match_amounts(supply, where="supply")
-    pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost)
-    return pairs.series(pairs.sum_origins(amounts[pairs.destination] * decay(pairs.cost)), "gravity")
+    pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost, by_origin=False)
+    return pairs.series(pairs.gather_origins(amounts, weigh(decay, pairs.cost)), "gravity")

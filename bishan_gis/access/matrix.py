@@ -5,68 +5,22 @@ A travel matrix has one row per reached pair: ``from_id``, ``to_id`` and a cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from bishan_gis.access.pairs import Pairs, count_repeats, say_order, sort_pairs
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Pairs", "check_positive", "check_travel_matrix", "match_amounts", "match_pairs"]
+    from bishan_gis.access.decay import Decay
 
-
-@dataclass(frozen=True)
-class Pairs:
-    """The reached pairs, sorted by origin and then destination, so that sums do not depend on the order of rows.
-
-    Parameters
-    ----------
-    origins, destinations : pandas.Index
-        What positions refer to.
-    origin, destination : ndarray of int
-        Position of each pair's ends.
-    cost : ndarray of float64
-        Cost of each pair [s].
-    """
-
-    origins: pd.Index
-    destinations: pd.Index
-    origin: NDArray[np.intp]
-    destination: NDArray[np.intp]
-    cost: NDArray[np.float64]
-
-    def sum_origins(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add up a value per pair for each origin; 0 where there is no pair."""
-        return np.bincount(self.origin, weights=values, minlength=len(self.origins)).astype(np.float64, copy=False)
-
-    def sum_destinations(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add up a value per pair for each destination; 0 where there is no pair."""
-        return np.bincount(self.destination, weights=values, minlength=len(self.destinations)).astype(
-            np.float64, copy=False
-        )
-
-    def keep(self, mask: NDArray[np.bool_]) -> Pairs:
-        """Return only the pairs where `mask` holds, over the same origins and destinations."""
-        return Pairs(self.origins, self.destinations, self.origin[mask], self.destination[mask], self.cost[mask])
-
-    def sort_by_cost(self) -> Pairs:
-        """Return the pairs of each origin with the cheapest first; equal costs stay in order of destination."""
-        order = np.lexsort((self.cost, self.origin))
-        return Pairs(self.origins, self.destinations, self.origin[order], self.destination[order], self.cost[order])
-
-    def starts(self) -> NDArray[np.intp]:
-        """Return where the pairs of each origin begin, and at the end the number of pairs."""
-        counts = np.bincount(self.origin, minlength=len(self.origins))
-        return np.concatenate([[0], np.cumsum(counts)])
-
-    def series(self, values: NDArray[np.float64], name: str) -> pd.Series:
-        """Return a value per origin on the caller's index."""
-        return pd.Series(values, index=self.origins, name=name)
+__all__ = ["Pairs", "check_positive", "check_travel_matrix", "match_amounts", "match_pairs", "match_sides"]
+__all__ += ["weigh"]
 
 
 def check_positive(**values: float) -> None:
@@ -98,12 +52,33 @@ def _shown(ids: pd.Series) -> str:
     return ", ".join(str(i) for i in ids.unique()[:5])
 
 
-def _positions(ids: pd.Series, known: pd.Index) -> NDArray[np.intp]:
-    """Return the position of each id in `known`, -1 where it is not; each category is looked up once."""
+def _positions(ids: pd.Series, known: pd.Index) -> NDArray[np.int32]:
+    """Return the position of each id in `known`, -1 where it is not; each distinct id is looked up once."""
     if isinstance(ids.dtype, pd.CategoricalDtype):
-        found = known.get_indexer(ids.cat.categories)
-        return np.append(found, -1)[ids.cat.codes.to_numpy()].astype(np.intp)
-    return known.get_indexer(pd.Index(ids))
+        codes, kinds = ids.cat.codes.to_numpy(), ids.cat.categories
+    elif ids.dtype.kind in "iu" and isinstance(ids.dtype, np.dtype) and isinstance(known.dtype, np.dtype):
+        return _whole_positions(ids.to_numpy(), known)
+    else:
+        codes, kinds = pd.factorize(ids)
+    if len(codes) == 0:
+        return np.empty(0, dtype=np.int32)
+    # The -1 at the end answers for the code -1: an id that is missing.
+    return np.append(known.get_indexer(pd.Index(kinds)), -1).astype(np.int32)[codes]
+
+
+def _whole_positions(ids: NDArray[np.int_], known: pd.Index) -> NDArray[np.int32]:
+    """Find whole numbers in a table from the least to the largest known one, if it is short enough to write down."""
+    if len(known) == 0 or known.dtype.kind not in "iu":
+        return known.get_indexer(pd.Index(ids)).astype(np.int32)
+    low, high = int(known.min()), int(known.max())
+    if high - low >= 8 * max(len(known), len(ids)) or high > np.iinfo(np.int64).max:
+        return known.get_indexer(pd.Index(ids)).astype(np.int32)
+    table = np.full(high - low + 1, -1, dtype=np.int32)
+    table[known.to_numpy().astype(np.int64) - low] = np.arange(len(known))
+    inside = (ids >= low) & (ids <= high)
+    if inside.all():
+        return table[ids.astype(np.int64, copy=False) - low]
+    return np.where(inside, table[np.where(inside, ids, low).astype(np.int64) - low], np.int32(-1))
 
 
 def _known(ids: pd.Series) -> pd.Index:
@@ -119,6 +94,7 @@ def match_pairs(
     origins: pd.Index | None = None,
     destinations: pd.Index | None = None,
     cost: str = "cost_s",
+    by_origin: bool = True,
 ) -> Pairs:
     """Check a travel matrix and turn its ids into positions.
 
@@ -130,11 +106,15 @@ def match_pairs(
         All that are known, in the order wanted; default: those of the matrix, sorted.
     cost : str
         The column that holds the cost.
+    by_origin : bool
+        Whether the pairs must be sorted by origin and destination. If not, pairs that come sorted by destination and
+        origin stay so: enough for sums, which meet the pairs of an origin, and those of a destination, in the same
+        order either way.
 
     Returns
     -------
     Pairs
-        Sorted by origin and destination.
+        Sorted, so that no result depends on the order of rows.
 
     Raises
     ------
@@ -170,7 +150,7 @@ def match_pairs(
     negative = int((costs < 0).sum())
     if negative:
         problems.append((f"{cost} 有 {negative} 个负值", f"{negative} negative values in {cost}"))
-    ends: list[NDArray[np.intp]] = []
+    ends: list[NDArray[np.int32]] = []
     indexes: list[pd.Index] = []
     for name, given in (("from_id", origins), ("to_id", destinations)):
         known = _known(travel_matrix[name]) if given is None else given
@@ -191,14 +171,14 @@ def match_pairs(
         ends.append(at)
         indexes.append(known)
     origin, destination = ends
-    key = origin.astype(np.int64) * (len(indexes[1]) + 1) + destination
-    step = np.diff(key)
-    if (step < 0).any():
-        order = np.argsort(key, kind="stable")
-        origin, destination, costs = origin[order], destination[order], costs[order]
-        step = np.diff(key[order])
-    # Ids that are not known are said above; here only true pairs count.
-    twice_n = int(((step == 0) & (origin[1:] >= 0) & (destination[1:] >= 0)).sum())
+    if any((at < 0).any() for at in ends):
+        # Ids that are not known are said above; repeats are looked for among the rest.
+        true = (origin >= 0) & (destination >= 0)
+        origin, destination, costs = origin[true], destination[true], costs[true]
+    laid = say_order(origin, destination)
+    if laid == 0 or (laid == 1 and by_origin):
+        origin, destination, costs = sort_pairs(origin, destination, costs, len(indexes[0]), len(indexes[1]))
+    twice_n = int(count_repeats(origin, destination))
     if twice_n:
         problems.append((f"{twice_n} 个点对重复", f"{twice_n} pairs occur more than once"))
     if problems:
@@ -279,3 +259,86 @@ def match_amounts(amounts: pd.Series, *, where: str) -> NDArray[np.float64]:
             f"{where}: {odd} values missing, negative or not numeric, {twice} ids repeat",
         )
     return values
+
+
+def match_sides(
+    travel_matrix: pd.DataFrame,
+    supply: pd.Series,
+    demand: pd.Series,
+    *,
+    cost: str = "cost_s",
+    by_origin: bool = False,
+) -> tuple[Pairs, NDArray[np.float64], NDArray[np.float64]]:
+    """Check the three tables of a measure of competition.
+
+    Parameters
+    ----------
+    travel_matrix : pandas.DataFrame
+        ``from_id``, ``to_id`` and the column named by `cost` [s]; one row per reached pair.
+    supply, demand : pandas.Series
+        Indexed by facility and by origin; amounts, not negative.
+    cost : str
+        The column that holds the cost.
+    by_origin : bool
+        As :func:`match_pairs`.
+
+    Returns
+    -------
+    Pairs, ndarray of float64, ndarray of float64
+        The pairs over all of `demand` and `supply`, capacity per destination, people per origin.
+
+    Raises
+    ------
+    MissingColumnError, SchemaError
+        As :func:`match_pairs` and :func:`match_amounts`.
+
+    Examples
+    --------
+    >>> matrix = pd.DataFrame({"from_id": ["A"], "to_id": ["f"], "cost_s": [60.0]})
+    >>> pairs, capacity, people = match_sides(matrix, pd.Series({"f": 30}), pd.Series({"A": 10, "B": 20}))
+    >>> pairs.origin.tolist(), capacity.tolist(), people.tolist()
+    ([0], [30.0], [10.0, 20.0])
+    """
+    capacity, people = match_amounts(supply, where="supply"), match_amounts(demand, where="demand")
+    pairs = match_pairs(travel_matrix, origins=demand.index, destinations=supply.index, cost=cost, by_origin=by_origin)
+    return pairs, capacity, people
+
+
+def weigh(decay: Decay, cost: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights of costs and check them: a decay function may be anybody's own.
+
+    Parameters
+    ----------
+    decay : callable
+        Costs [s] to weights.
+    cost : ndarray of float64
+        Costs [s].
+
+    Returns
+    -------
+    ndarray of float64
+        One weight per cost.
+
+    Raises
+    ------
+    InputError
+        Not one weight per cost, or weights that are missing, infinite or negative.
+
+    Examples
+    --------
+    >>> weigh(lambda cost: 1 / (1 + cost), np.array([0.0, 1.0])).tolist()
+    [1.0, 0.5]
+    """
+    weight = np.ascontiguousarray(decay(cost), dtype=np.float64)
+    if weight.shape != cost.shape:
+        raise InputError(
+            f"decay 须为每个成本返回一个权重: {cost.shape} 个成本得到 {weight.shape}",
+            f"decay must return one weight per cost: {cost.shape} costs gave {weight.shape}",
+        )
+    odd = int((~np.isfinite(weight) | (weight < 0)).sum())
+    if odd:
+        raise InputError(
+            f"decay 返回的权重中有 {odd} 个缺失、无穷或为负",
+            f"{odd} weights returned by decay are missing, infinite or negative",
+        )
+    return weight

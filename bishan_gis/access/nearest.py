@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.costs import EdgeCosts
+from bishan_gis.network.scipy_search import choose_engine, nearest_on_edges_by_scipy, search_nearest_by_scipy
 from bishan_gis.network.search import nearest_on_edges, search_nearest
 from bishan_gis.network.snap import OFF_NETWORK, Snaps, snap_points
-from bishan_gis.network.star import NOT_REACHED, Seeds, StarGraph, by_edge, snap_seeds
+from bishan_gis.network.star import NOT_REACHED, EdgePlaces, Seeds, StarGraph, by_edge, snap_seeds
 from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.network.graph import Network
 
-__all__ = ["NearestResult", "nearest_cost"]
+__all__ = ["NearestResult", "frontier_seeds", "nearest_cost", "offset_column", "trip_costs"]
 
 
 class NearestResult:
@@ -31,12 +33,15 @@ class NearestResult:
         The ``access`` table, see :func:`nearest_cost`.
     services : list of str
         Order of the rows of `node_cost_ms`.
-    node_cost_ms : ndarray of int32, shape (services, nodes)
-        Cost from each node to the nearest facility [ms].
+    node_cost_ms : ndarray of int32, shape (services, n_states)
+        Cost from each search state (the nodes first) to the nearest facility [ms], turn-out included.
     targets : pandas.DataFrame
         The access points, sorted by service and facility.
     origin_snaps, target_snaps : Snaps
         Where origins and `targets` meet the streets.
+    costs : EdgeCosts
+        What was searched over: those given, or their reverse where facilities travel to the origins. Service areas
+        that go on from `node_cost_ms` need these.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class NearestResult:
         targets: pd.DataFrame,
         origin_snaps: Snaps,
         target_snaps: Snaps,
+        costs: EdgeCosts,
     ) -> None:
         self.table = table
         self.services = services
@@ -54,6 +60,87 @@ class NearestResult:
         self.targets = targets
         self.origin_snaps = origin_snaps
         self.target_snaps = target_snaps
+        self.costs = costs
+
+    @property
+    def edge_share(self) -> pd.Series:
+        """Share of origins per service whose answer rests on the edge of the data.
+
+        For these the data ends before the answer is certain: no facility was found and the traveller could leave
+        the data (``unknown``), or one could have left it before the nearest one found is reached (``value`` is
+        later than ``unknown_from_s``). Origins off the network are not counted.
+        """
+        t = self.table[self.table["status"] != "off_network"]
+        late = (t["status"] == "unknown") | (t["value"] > t["unknown_from_s"])
+        return late.groupby(t["service"]).mean().astype(float).rename("edge_share")
+
+
+def trip_costs(costs: EdgeCosts, direction: str) -> EdgeCosts:
+    """Return the costs to search over so that the cost "to" a place is that of the trip wanted.
+
+    Parameters
+    ----------
+    costs : EdgeCosts
+        What the streets cost the traveller.
+    direction : str
+        ``to``: origins travel to facilities; ``from``: facilities travel to origins (fire engines, deliveries).
+
+    Raises
+    ------
+    InputError
+        `direction` is neither.
+    """
+    if direction not in ("to", "from"):
+        raise InputError(
+            f"direction = {direction!r} 无效;可用: to (前往设施), from (由设施出发)",
+            f"direction = {direction!r}: use 'to' (to the facilities) or 'from' (from them)",
+        )
+    return costs if direction == "to" else costs.reversed()
+
+
+def offset_column(points: pd.DataFrame, *, where: str) -> NDArray[np.int64] | None:
+    """Return what each place costs besides the trip [ms], or None where the table does not say.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        May have ``offset_s`` [s, 0 or more]: turn-out of fire engines, time to park ...
+    where : str
+        What the reader knows the table as.
+
+    Raises
+    ------
+    SchemaError
+        An offset is missing, below 0 or not a number.
+
+    Examples
+    --------
+    >>> offset_column(pd.DataFrame({"facility_id": ["f"], "offset_s": [60]}), where="access_points")
+    array([60000])
+    """
+    if "offset_s" not in points.columns:
+        return None
+    seconds = pd.to_numeric(points["offset_s"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = int((~np.isfinite(seconds) | (seconds < 0)).sum())
+    if wrong:
+        raise SchemaError(
+            f"{where}: 列 offset_s 有 {wrong} 行缺失、为负或不是数值;请填写不小于 0 的秒数",
+            f"{where}: {wrong} rows of column offset_s are missing, negative or not numeric; give seconds, 0 or more",
+        )
+    out: NDArray[np.int64] = np.rint(seconds * 1000).astype(np.int64)
+    return out
+
+
+def frontier_seeds(network: Network, costs: EdgeCosts) -> Seeds:
+    """Return seeds of cost 0 wherever the traveller could leave the data.
+
+    Parameters
+    ----------
+    network, costs : Network, EdgeCosts
+        Streets and what they cost.
+    """
+    at = np.flatnonzero(network.node_frontier[costs.state_node]).astype(np.int32)
+    return Seeds(at, np.zeros(len(at), np.int64), np.zeros(len(at), np.int32))
 
 
 def nearest_cost(
@@ -64,6 +151,8 @@ def nearest_cost(
     *,
     search_s: float = 3600.0,
     max_snap_m: float = 300.0,
+    direction: str = "to",
+    engine: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> NearestResult:
     """Find the time from every origin to the nearest facility of each service.
@@ -77,11 +166,17 @@ def nearest_cost(
     origins : pandas.DataFrame
         ``origin_id, x, y`` [m, CRS of the network].
     access_points : pandas.DataFrame
-        ``facility_id, service, x, y`` [m]: where each facility is entered; a facility may have several.
+        ``facility_id, service, x, y`` [m]: where each facility is entered; a facility may have several. Optional
+        ``offset_s`` [s]: what a place costs besides the trip, such as the turn-out of a fire engine; it is part of
+        ``value``.
     search_s : float
         Longer times are ``beyond_cutoff`` [s].
     max_snap_m : float
         Origins and access points farther from every street are ``off_network`` [m].
+    direction : str
+        ``to``: the trip goes from the origin to the facility; ``from``: from the facility to the origin.
+    engine : str
+        ``numba``; ``scipy``: slower, equal to the millisecond; ``auto``: numba where it is installed.
     progress : callable, optional
         Called with services done and in all.
 
@@ -91,20 +186,44 @@ def nearest_cost(
         Its ``table`` has one row per origin and service: ``origin_id, service, measure`` ("nearest"),
         ``cutoff_s, value`` [s, to the millisecond], ``status, facility_id, unknown_from_s``.
         ``value`` is NaN where no street path exists (``unreachable``, ``off_network``, ``unknown``); where it
-        is above the cutoff the status is ``beyond_cutoff``. ``unknown_from_s`` is the time at which the
-        traveller could leave the data: an answer that is later than that time is only an upper bound
-        (NaN: cannot leave).
+        is above the cutoff the status is ``beyond_cutoff``. ``unknown_from_s`` [s] is the time at which the
+        traveller could leave the data (``from``: come in from outside): where a street was cut, what lies beyond
+        is not known, and an answer that is later than that time is only an upper bound; an earlier one is certain
+        (NaN: cannot leave). The share of such answers is :attr:`NearestResult.edge_share`.
 
     Raises
     ------
     MissingColumnError
         A column is missing.
+    SchemaError
+        An offset is missing, below 0 or not a number.
+    InputError
+        No such direction or engine.
 
     Notes
     -----
-    ``c_i = min_j (leg_i + d(i, j) + leg_j)``: multi-source Dijkstra (1959, doi:10.1007/BF01386390) over the reversed
-    streets, one search per service. Ties go to the facility whose id sorts first.
+    ``c_i = min_j (leg_i + d(i, j) + leg_j + offset_j)``: multi-source Dijkstra (1959, doi:10.1007/BF01386390) over
+    the reversed streets, one search per service; for ``from`` over the streets as they are. Ties go to the facility
+    whose id sorts first.
+
+    Examples
+    --------
+    A street of 400 m at 90 s per 100 m, a fire station 200 m along it whose engines need 60 s to turn out:
+
+    >>> import geopandas as gpd
+    >>> from bishan_gis.network.costs import edge_costs, load_profile
+    >>> from bishan_gis.network.graph import Network
+    >>> street = gpd.GeoSeries.from_wkt(["LINESTRING (0 0, 400 0)"], crs="EPSG:4544")
+    >>> network = Network.from_edges(gpd.GeoDataFrame(geometry=street))
+    >>> costs = edge_costs(network, load_profile("adult"))
+    >>> homes = pd.DataFrame({"origin_id": ["A", "B"], "x": [0, 100], "y": [0, 0]})
+    >>> station = pd.DataFrame({"facility_id": ["f"], "service": ["fire"], "x": [200], "y": [0], "offset_s": [60]})
+    >>> near = nearest_cost(network, costs, homes, station, search_s=200, direction="from")
+    >>> near.table[["origin_id", "value", "status"]].values.tolist()
+    [['A', 240.0, 'beyond_cutoff'], ['B', 150.0, 'reached']]
     """
+    slow = choose_engine(engine) == "scipy"
+    costs = trip_costs(costs, direction)
     check_columns(origins, ["origin_id", "x", "y"], where="origins")
     check_columns(access_points, ["facility_id", "service", "x", "y"], where="access_points")
     o_snaps = snap_points(network, origins["x"], origins["y"], max_snap_m=max_snap_m, usable=costs.usable)
@@ -114,24 +233,33 @@ def nearest_cost(
     label = np.searchsorted(ids, points["facility_id"].to_numpy(dtype=str)).astype(np.int32)
     services = sorted(points["service"].unique())
 
-    frontier = np.flatnonzero(network.node_frontier).astype(np.int32)
-    edge_of_data = Seeds(frontier, np.zeros(len(frontier), np.int64), np.zeros(len(frontier), np.int32))
+    offset = offset_column(points, where="access_points")
     groups = [np.flatnonzero(points["service"].to_numpy() == s) for s in services]
     parts = [t_snaps.take(g) for g in groups]
-    seeds = [snap_seeds(network, costs, p, label[g], arrive=True) for p, g in zip(parts, groups, strict=True)]
+    extra = [None if offset is None else offset[g] for g in groups]
+    seeds = [
+        snap_seeds(network, costs, p, label[g], arrive=True, offset_ms=o)
+        for p, g, o in zip(parts, groups, extra, strict=True)
+    ]
     reverse = StarGraph.from_network(network, costs, reverse=True)
-    node_cost, node_label = search_nearest(reverse, [*seeds, edge_of_data])
+    search = search_nearest_by_scipy if slow else search_nearest
+    node_cost, node_label = search(reverse, [*seeds, frontier_seeds(network, costs)])
+
+    def carry(places: EdgePlaces, row: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        if slow:
+            return nearest_on_edges_by_scipy(costs, o_snaps, places, node_cost[row], node_label[row])
+        return nearest_on_edges(network, costs, o_snaps, places, node_cost[row], node_label[row])
 
     leave = np.full(len(origins), np.nan)
     nothing = by_edge(network, costs, t_snaps.take(np.zeros(0, dtype=np.int64)))
-    cost, _ = nearest_on_edges(network, costs, o_snaps, nothing, node_cost[-1], node_label[-1])
+    cost, _ = carry(nothing, len(services))
     leave[cost < NOT_REACHED] = cost[cost < NOT_REACHED] / 1000
 
     off = o_snaps.edge == OFF_NETWORK
     frames = []
     for i, service in enumerate(services):
-        here = by_edge(network, costs, parts[i], label[groups[i]])
-        cost, who = nearest_on_edges(network, costs, o_snaps, here, node_cost[i], node_label[i])
+        here = by_edge(network, costs, parts[i], label[groups[i]], offset_ms=extra[i])
+        cost, who = carry(here, i)
         found = cost < NOT_REACHED
         value = np.where(found, cost / 1000, np.nan)
         status = np.full(len(origins), "unreachable", dtype=object)
@@ -168,4 +296,4 @@ def nearest_cost(
         "unknown_from_s",
     ]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    return NearestResult(table, services, node_cost[:-1], points, o_snaps, t_snaps)
+    return NearestResult(table, services, node_cost[:-1], points, o_snaps, t_snaps, costs)

@@ -6,20 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from bishan_gis.access.matrix import check_positive
+from bishan_gis.errors import InputError
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.graph import Network
+from bishan_gis.network.jit import njit
 from bishan_gis.network.snap import enterable
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TimeGrid", "build_time_grid", "time_surface"]
+__all__ = ["TimeGrid", "build_time_grid", "edge_boxes", "time_surface"]
 
 #: Seconds and metres of what is not reached.
 FAR = np.float32(1e6)
+#: Largest grid that is laid [points]: 12 bytes each, and as many again while a surface is drawn.
+_MOST_POINTS = 150_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +50,54 @@ class TimeGrid:
     leg_m: NDArray[np.float32]
     off_network_m: float
 
+    def x(self) -> NDArray[np.float64]:
+        """Return the easting of each column [m]."""
+        return self.x0 + self.step_m * np.arange(self.edge.shape[1], dtype=np.float64)
+
+    def y(self) -> NDArray[np.float64]:
+        """Return the northing of each row, the southernmost first [m]."""
+        return self.y0 + self.step_m * np.arange(self.edge.shape[0], dtype=np.float64)
+
+    def box(self, bounds: NDArray[np.float64]) -> tuple[slice, slice]:
+        """Return the rows and columns inside west, south, east, north [m], and one more on every side."""
+        low = np.floor((bounds[:2] - (self.x0, self.y0)) / self.step_m).astype(int)
+        high = np.ceil((bounds[2:] - (self.x0, self.y0)) / self.step_m).astype(int) + 1
+        rows, cols = self.edge.shape
+        return (
+            slice(min(max(low[1], 0), rows), min(max(high[1], 0), rows)),
+            slice(min(max(low[0], 0), cols), min(max(high[0], 0), cols)),
+        )
+
+
+def edge_boxes(network: Network) -> NDArray[np.float64]:
+    """Return west, south, east, north of every edge [m], shape (4, m).
+
+    Parameters
+    ----------
+    network : Network
+        Streets.
+    """
+    if network.n_edges == 0:
+        return np.zeros((4, 0))
+    first = network.vertex_start[:-1]
+    boxes = [
+        reduce.reduceat(at, first)
+        for reduce, at in (
+            (np.minimum, network.vertex_x),
+            (np.minimum, network.vertex_y),
+            (np.maximum, network.vertex_x),
+            (np.maximum, network.vertex_y),
+        )
+    ]
+    return np.array(boxes)
+
 
 @njit(cache=True, nogil=True)
-def _stamp(vx, vy, start, usable, x0, y0, step, reach, edge, fraction, leg):  # type: ignore[no-untyped-def] # pragma: no cover
+def _stamp(vx, vy, start, edges, x0, y0, step, reach, edge, fraction, leg):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Write the nearest of `edges`, which rise, into the grid; of equally near ones the first counts."""
     rows, cols = edge.shape
-    for e in range(len(start) - 1):
-        if not usable[e]:
-            continue
+    least = np.full((rows, cols), reach * reach)
+    for e in edges:
         total = 0.0
         for i in range(start[e], start[e + 1] - 1):
             total += np.hypot(vx[i + 1] - vx[i], vy[i + 1] - vy[i])
@@ -60,24 +105,37 @@ def _stamp(vx, vy, start, usable, x0, y0, step, reach, edge, fraction, leg):  # 
         for i in range(start[e], start[e + 1] - 1):
             ax, ay, bx, by = vx[i], vy[i], vx[i + 1], vy[i + 1]
             dx, dy = bx - ax, by - ay
-            size = np.hypot(dx, dy)
-            c0 = max(int(np.ceil((min(ax, bx) - reach - x0) / step)), 0)
-            c1 = min(int(np.floor((max(ax, bx) + reach - x0) / step)), cols - 1)
+            square = dx * dx + dy * dy
+            size = np.sqrt(square)
+            per = 1.0 / square if square > 0 else 0.0
             r0 = max(int(np.ceil((min(ay, by) - reach - y0) / step)), 0)
             r1 = min(int(np.floor((max(ay, by) + reach - y0) / step)), rows - 1)
             for r in range(r0, r1 + 1):
-                py = y0 + r * step
+                py = y0 + r * step - ay
+                # The stretch of the segment that is within reach of this row, and the columns within reach of that.
+                low, high = 0.0, 1.0
+                if dy != 0.0:
+                    one, two = (py - reach) / dy, (py + reach) / dy
+                    low, high = max(min(one, two), 0.0), min(max(one, two), 1.0)
+                    if low > high:
+                        continue
+                west, east = ax + low * dx, ax + high * dx
+                c0 = max(int(np.ceil((min(west, east) - reach - x0) / step)), 0)
+                c1 = min(int(np.floor((max(west, east) + reach - x0) / step)), cols - 1)
                 for c in range(c0, c1 + 1):
-                    px = x0 + c * step
-                    t = 0.0
-                    if size > 0:
-                        t = min(max(((px - ax) * dx + (py - ay) * dy) / (size * size), 0.0), 1.0)
-                    d = np.hypot(px - ax - t * dx, py - ay - t * dy)
-                    if d <= reach and d < leg[r, c]:
-                        leg[r, c] = d
+                    px = x0 + c * step - ax
+                    t = min(max((px * dx + py * dy) * per, 0.0), 1.0)
+                    gap_x, gap_y = px - t * dx, py - t * dy
+                    d = gap_x * gap_x + gap_y * gap_y
+                    if d < least[r, c]:
+                        least[r, c] = d
                         edge[r, c] = e
                         fraction[r, c] = (before + t * size) / total if total > 0 else 0.0
             before += size
+    for r in range(rows):
+        for c in range(cols):
+            if edge[r, c] >= 0:
+                leg[r, c] = np.sqrt(least[r, c])
 
 
 def build_time_grid(
@@ -86,6 +144,8 @@ def build_time_grid(
     step_m: float = 25.0,
     off_network_m: float = 60.0,
     usable: NDArray[np.bool_] | None = None,
+    bounds: NDArray[np.float64] | None = None,
+    boxes: NDArray[np.float64] | None = None,
 ) -> TimeGrid:
     """Lay a grid over the streets.
 
@@ -99,39 +159,57 @@ def build_time_grid(
         How far from a street the ground still counts as reached from it [m].
     usable : ndarray of bool, optional
         Edges the traveller may use (``EdgeCosts.usable``); all where left out.
+    bounds : ndarray of float64, optional
+        West, south, east, north of the part wanted [m]; the whole network where left out.
+    boxes : ndarray of float64, shape (4, m), optional
+        What :func:`edge_boxes` returned, for many parts of one network.
 
     Returns
     -------
     TimeGrid
-        Aligned to whole multiples of the spacing.
+        Aligned to whole multiples of the spacing, so that a part of the grid equals the whole there.
+
+    Raises
+    ------
+    InputError
+        The spacing is not above 0, or the grid would have more than 150 million points.
     """
+    check_positive(step_m=step_m, off_network_m=off_network_m)
     reach = off_network_m + 1.5 * step_m
-    x0 = np.floor((network.vertex_x.min() - reach) / step_m) * step_m
-    y0 = np.floor((network.vertex_y.min() - reach) / step_m) * step_m
-    cols = int(np.ceil((network.vertex_x.max() + reach - x0) / step_m)) + 1
-    rows = int(np.ceil((network.vertex_y.max() + reach - y0) / step_m)) + 1
+    stamped = enterable(network, usable)
+    if bounds is None:
+        west, south, east, north = (
+            network.vertex_x.min() - reach,
+            network.vertex_y.min() - reach,
+            network.vertex_x.max() + reach,
+            network.vertex_y.max() + reach,
+        )
+    else:
+        west, south, east, north = bounds
+        b = edge_boxes(network) if boxes is None else boxes
+        over = reach + step_m
+        stamped &= (b[0] <= east + over) & (b[2] >= west - over)
+        stamped &= (b[1] <= north + over) & (b[3] >= south - over)
+    x0, y0 = np.floor(west / step_m) * step_m, np.floor(south / step_m) * step_m
+    cols, rows = (int(np.ceil((high - low) / step_m)) + 1 for high, low in ((east, x0), (north, y0)))
+    if rows * cols > _MOST_POINTS:
+        raise InputError(
+            f"格网过大: {rows:,} x {cols:,} 个点;请加大格网间距 (现为 {step_m:g} m)",
+            f"the grid is too large: {rows:,} x {cols:,} points; use a wider spacing (now {step_m:g} m)",
+        )
     edge = np.full((rows, cols), -1, dtype=np.int32)
     fraction = np.zeros((rows, cols), dtype=np.float32)
     leg = np.full((rows, cols), FAR, dtype=np.float32)
-    _stamp(
-        network.vertex_x,
-        network.vertex_y,
-        network.vertex_start,
-        enterable(network, usable),
-        x0,
-        y0,
-        step_m,
-        reach,
-        edge,
-        fraction,
-        leg,
-    )
+    vx, vy, start = network.vertex_x, network.vertex_y, network.vertex_start
+    _stamp(vx, vy, start, np.flatnonzero(stamped), x0, y0, step_m, reach, edge, fraction, leg)
     return TimeGrid(float(x0), float(y0), float(step_m), edge, fraction, leg, float(off_network_m))
 
 
 @njit(cache=True, nogil=True)
-def _surface(edge, fraction, leg, edge_u, edge_v, forward, backward, dist, t_start, t_f, t_ms, speed, out):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Seconds from every grid point to the nearest destination; `t_*` hold those on each edge."""
+def _surface(  # type: ignore[no-untyped-def] # pragma: no cover
+    edge, fraction, leg, end_u, end_v, delay, forward, backward, dist, t_start, t_f, t_ms, speed, out
+):
+    """Seconds from every grid point to the nearest destination; `t_*` hold those on each edge, `delay` may be None."""
     for i in range(edge.shape[0]):
         for j in range(edge.shape[1]):
             e = edge[i, j]
@@ -139,10 +217,16 @@ def _surface(edge, fraction, leg, edge_u, edge_v, forward, backward, dist, t_sta
                 continue
             f = fraction[i, j]
             best = np.int64(NOT_REACHED)
-            if forward[e] >= 0 and dist[edge_v[e]] < NOT_REACHED:
-                best = np.int64((1.0 - f) * forward[e]) + dist[edge_v[e]]
-            if backward[e] >= 0 and dist[edge_u[e]] < NOT_REACHED:
-                best = min(best, np.int64(f * backward[e]) + dist[edge_u[e]])
+            u, v = end_u[e], end_v[e]
+            if forward[e] >= 0 and dist[v] < NOT_REACHED:
+                best = np.int64((1.0 - f) * forward[e]) + dist[v]
+                if delay is not None:
+                    best += delay[v]
+            if backward[e] >= 0 and dist[u] < NOT_REACHED:
+                back = np.int64(f * backward[e]) + dist[u]
+                if delay is not None:
+                    back += delay[u]
+                best = min(best, back)
             for k in range(t_start[e], t_start[e + 1]):
                 gap = t_f[k] - f
                 if gap >= 0 and forward[e] >= 0:
@@ -168,8 +252,8 @@ def time_surface(
     ----------
     network, costs, grid : Network, EdgeCosts, TimeGrid
         Streets, prices, grid.
-    node_cost_ms : ndarray of int32, shape (n,)
-        Cost from each node to the nearest destination [ms].
+    node_cost_ms : ndarray of int32, shape (n_states,)
+        Cost from each state to the nearest destination [ms].
     destinations : EdgePlaces
         The destinations, for points on the same edge.
     box : tuple of slice
@@ -180,20 +264,22 @@ def time_surface(
     ndarray of float32
         Leg + streets + leg [s]; :data:`FAR` where not reached or no street is near.
     """
+    costs.check(network, node_cost_ms)
     out = np.full(grid.edge[box].shape, FAR, dtype=np.float32)
     _surface(
         grid.edge[box],
         grid.fraction[box],
         grid.leg_m[box],
-        network.edge_u,
-        network.edge_v,
+        costs.end_u,
+        costs.end_v,
+        None if costs.delay_ms is None else costs.state_delay_ms,
         costs.forward_ms,
         costs.backward_ms,
         node_cost_ms,
         destinations.start,
         destinations.fraction,
         destinations.leg_ms,
-        costs.profile.speed_ms,
+        costs.profile.leg_speed_ms,
         out,
     )
     return out

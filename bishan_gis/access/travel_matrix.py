@@ -2,100 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numba import njit
 
-from bishan_gis.network.search import along_edge, search_bounded
-from bishan_gis.network.snap import OFF_NETWORK, snap_points
-from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, leg_costs, snap_seeds
-from bishan_gis.schema import check_columns, check_unique
+from bishan_gis.access.matrix import match_amounts, weigh
+from bishan_gis.access.pair_search import PairSearch, prepare_pairs
+from bishan_gis.errors import SchemaError
 
 if TYPE_CHECKING:
+    from bishan_gis.access.decay import Decay
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
 
-__all__ = ["travel_blocks", "travel_matrix"]
-
-_BLOCK = 256
-
-
-@njit(cache=True, nogil=True)
-def _pairs(  # type: ignore[no-untyped-def] # pragma: no cover
-    start,
-    target,
-    cost,
-    seed_start,
-    seed_node,
-    seed_cost,
-    place_start,
-    place_edge,
-    place_f,
-    place_leg,
-    at_start,
-    at_origin,
-    at_cost,
-    on_start,
-    on_origin,
-    o_f,
-    o_leg,
-    forward,
-    backward,
-    first,
-    last,
-    limit,
-    never,
-):
-    """Search back from each destination and collect the origins at the nodes reached."""
-    n = len(start) - 1
-    dist = np.full(n, never, dtype=np.int32)
-    touched = np.empty(n, dtype=np.int32)
-    heap = np.empty(1024, dtype=np.int64)
-    best = np.full(len(o_f), never, dtype=np.int32)
-    mine = np.empty(len(o_f), dtype=np.int64)
-    room = 1024
-    out = np.empty((room, 3), dtype=np.int64)
-    size = 0
-    for d in range(first, last):
-        a, b = seed_start[d], seed_start[d + 1]
-        count = search_bounded(start, target, cost, seed_node[a:b], seed_cost[a:b], limit, dist, touched, heap)
-        found = 0
-        for i in range(count):
-            u = touched[i]
-            for k in range(at_start[u], at_start[u + 1]):
-                c = dist[u] + at_cost[k]
-                o = at_origin[k]
-                if c <= limit and c < best[o]:
-                    if best[o] == never:
-                        mine[found] = o
-                        found += 1
-                    best[o] = c
-            dist[u] = never
-        for p in range(place_start[d], place_start[d + 1]):
-            e = place_edge[p]
-            for k in range(on_start[e], on_start[e + 1]):
-                o = on_origin[k]
-                c = along_edge(place_f[p] - o_f[o], forward[e], backward[e])
-                if c < never:
-                    c += o_leg[o] + place_leg[p]
-                if c <= limit and c < best[o]:
-                    if best[o] == never:
-                        mine[found] = o
-                        found += 1
-                    best[o] = c
-        while size + found > room:
-            out = np.concatenate((out, np.empty_like(out)))
-            room = len(out)
-        for i in range(found):
-            o = mine[i]
-            out[size, 0], out[size, 1], out[size, 2] = o, d, best[o]
-            best[o] = never
-            size += 1
-    return out[:size]
+__all__ = ["fold_travel_matrix", "travel_blocks", "travel_matrix"]
 
 
 def travel_blocks(
@@ -106,83 +29,53 @@ def travel_blocks(
     *,
     cutoff_s: float,
     max_snap_m: float = 300.0,
+    direction: str = "to",
+    engine: str = "auto",
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
-) -> Iterator[pd.DataFrame]:
+) -> Generator[pd.DataFrame, None, None]:
     """Yield the travel matrix in blocks of destinations.
 
-    Parameters are those of :func:`travel_matrix`. Memory holds at most ``2 * threads`` blocks of 256 destinations
-    and four numbers per node and thread.
+    Parameters are those of :func:`travel_matrix`; tables are checked before the first block is asked for. Beside the
+    block yielded last, at most ``2 * threads`` blocks are in memory. A block has at most 256 destinations, and fewer
+    where there are more than 16,384 origins: the product of both stays below 4.2 million pairs, unless one
+    destination alone has more. A pair takes 16 bytes in the table and 8 while it waits; a search takes about 16 bytes
+    per node and thread.
 
     Yields
     ------
     pandas.DataFrame
-        ``from_id, to_id, cost_s``; every destination is whole in one block.
+        ``from_id, to_id, cost_s`` as in :func:`travel_matrix`; every destination is whole in one block. Ids are
+        categorical over all origins and all destinations, the same in all blocks. When the caller stops early (Ctrl-C
+        included), searches end with the destination they are at.
     """
-    check_columns(origins, ["origin_id", "x", "y"], where="origins")
-    check_columns(destinations, ["facility_id", "x", "y"], where="destinations")
-    check_unique(origins["origin_id"], where="origins")
-    o_snaps = snap_points(network, origins["x"], origins["y"], max_snap_m=max_snap_m, usable=costs.usable)
-    points = destinations.sort_values("facility_id", kind="stable").reset_index(drop=True)
-    d_snaps = snap_points(network, points["x"], points["y"], max_snap_m=max_snap_m, usable=costs.usable)
-    ids, owner = np.unique(points["facility_id"].to_numpy(dtype=object), return_inverse=True)
-    star = StarGraph.from_network(network, costs, reverse=True)
-    seeds = snap_seeds(network, costs, d_snaps, owner.astype(np.int32), arrive=True)
-    by_owner = np.argsort(seeds.label, kind="stable")
-    seed_start = np.searchsorted(seeds.label[by_owner], np.arange(len(ids) + 1))
-    places = np.flatnonzero(d_snaps.edge != OFF_NETWORK)
-    place_start = np.searchsorted(owner[places], np.arange(len(ids) + 1))
-    # What an origin pays to get to either end of its edge, listed by node.
-    leave = snap_seeds(network, costs, o_snaps, np.arange(len(origins), dtype=np.int32), arrive=False)
-    by_node = np.argsort(leave.node, kind="stable")
-    at_start = np.searchsorted(leave.node[by_node], np.arange(network.n_nodes + 1))
-    on = by_edge(network, costs, o_snaps, np.arange(len(origins), dtype=np.int32))
-    legs = leg_costs(costs, o_snaps)
-    limit = int(np.floor(cutoff_s * 1000))
-    names = origins["origin_id"].to_numpy()
+    search = prepare_pairs(
+        network,
+        costs,
+        origins,
+        destinations,
+        cutoff_s=cutoff_s,
+        max_snap_m=max_snap_m,
+        direction=direction,
+        engine=engine,
+    )
+    return _tables(search, threads, progress)
 
-    def work(first: int) -> pd.DataFrame:
-        found = _pairs(
-            star.start,
-            star.target,
-            star.cost_ms,
-            seed_start,
-            seeds.node[by_owner],
-            seeds.cost_ms[by_owner],
-            place_start,
-            d_snaps.edge[places],
-            d_snaps.fraction[places],
-            costs.profile.leg_ms(d_snaps.leg_m[places]),
-            at_start,
-            leave.label[by_node],
-            leave.cost_ms[by_node],
-            on.start,
-            on.label,
-            o_snaps.fraction,
-            legs,
-            costs.forward_ms,
-            costs.backward_ms,
-            first,
-            min(first + _BLOCK, len(ids)),
-            limit,
-            np.int64(NOT_REACHED),
-        )
-        found = found[np.lexsort((found[:, 0], found[:, 1]))]
-        return pd.DataFrame({"from_id": names[found[:, 0]], "to_id": ids[found[:, 1]], "cost_s": found[:, 2] / 1000})
 
-    starts = list(range(0, len(ids), _BLOCK))
-    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
-        # A sliding window of jobs, so that blocks nobody has taken yet do not pile up.
-        ahead = 2 * max(threads, 1)
-        jobs = [pool.submit(work, s) for s in starts[:ahead]]
-        for i in range(len(starts)):
-            block = jobs[i].result()
-            jobs[i] = None  # type: ignore[call-overload]
-            if i + ahead < len(starts):
-                jobs.append(pool.submit(work, starts[i + ahead]))
-            if progress:
-                progress(i + 1, len(starts))
-            yield block
+def _tables(
+    search: PairSearch, threads: int, progress: Callable[[int, int], None] | None
+) -> Generator[pd.DataFrame, None, None]:
+    from_ids, to_ids = pd.CategoricalDtype(search.origin_ids), pd.CategoricalDtype(search.destination_ids)
+    with closing(search.blocks(threads=threads, progress=progress)) as blocks:
+        for block in blocks:
+            yield pd.DataFrame(
+                {
+                    "from_id": pd.Categorical.from_codes(block.origin, dtype=from_ids, validate=False),
+                    "to_id": pd.Categorical.from_codes(block.destination, dtype=to_ids, validate=False),
+                    "cost_s": block.cost_ms / 1000,
+                },
+                copy=False,
+            )
 
 
 def travel_matrix(
@@ -193,6 +86,8 @@ def travel_matrix(
     *,
     cutoff_s: float,
     max_snap_m: float = 300.0,
+    direction: str = "to",
+    engine: str = "auto",
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
@@ -207,11 +102,16 @@ def travel_matrix(
     origins : pandas.DataFrame
         ``origin_id, x, y`` [m, CRS of the network]; ids are unique.
     destinations : pandas.DataFrame
-        ``facility_id, x, y`` [m]: where each is entered; a facility may have several rows, the best counts.
+        ``facility_id, x, y`` [m]: where each is entered; a facility may have several rows, the best counts. Optional
+        ``offset_s`` [s]: what a place costs besides the trip, such as the turn-out of a fire engine.
     cutoff_s : float
-        Longest time, inclusive [s].
+        Longest time, inclusive, offset included [s].
     max_snap_m : float
         Places farther from every street are off the network and in no pair [m].
+    direction : str
+        ``to``: the trip goes from the origin to the destination; ``from``: the other way, as a fire engine does.
+    engine : str
+        ``numba``; ``scipy``: slower, equal to the millisecond; ``auto``: numba where it is installed.
     threads : int
         Blocks searched at the same time.
     progress : callable, optional
@@ -221,30 +121,159 @@ def travel_matrix(
     -------
     pandas.DataFrame
         ``from_id, to_id, cost_s`` [s, to the millisecond], sorted by destination, then origin in the order given.
-        A missing pair is not reached within the cutoff.
+        ``from_id`` is always the origin and ``to_id`` the facility, whichever of them travels, so that measures take
+        either matrix; both are categorical, which is far quicker and smaller than texts. A missing pair is not
+        reached within the cutoff.
 
     Raises
     ------
     MissingColumnError, SchemaError
-        A column is missing, or origin ids repeat.
+        A column or an id is missing, origin ids repeat, or an offset is missing, below 0 or not a number.
+    InputError
+        The cutoff is below 0, or no such direction or engine.
 
     Notes
     -----
     One bounded search (Dijkstra 1959, doi:10.1007/BF01386390) per destination over the reversed streets; origins are
     met at the ends of their edges and on the destination's own edge, so that the result is exact.
+
+    Examples
+    --------
+    A street of 400 m at 90 s per 100 m, schools 200 m and 400 m along it:
+
+    >>> import geopandas as gpd
+    >>> from bishan_gis.network.costs import edge_costs, load_profile
+    >>> from bishan_gis.network.graph import Network
+    >>> street = gpd.GeoSeries.from_wkt(["LINESTRING (0 0, 400 0)"], crs="EPSG:4544")
+    >>> network = Network.from_edges(gpd.GeoDataFrame(geometry=street))
+    >>> costs = edge_costs(network, load_profile("adult"))
+    >>> homes = pd.DataFrame({"origin_id": ["A", "B"], "x": [0, 100], "y": [0, 0]})
+    >>> schools = pd.DataFrame({"facility_id": ["f", "g"], "x": [200, 400], "y": [0, 0]})
+    >>> travel_matrix(network, costs, homes, schools, cutoff_s=300).values.tolist()
+    [['A', 'f', 180.0], ['B', 'f', 90.0], ['B', 'g', 270.0]]
     """
-    blocks = list(
-        travel_blocks(
-            network,
-            costs,
-            origins,
-            destinations,
-            cutoff_s=cutoff_s,
-            max_snap_m=max_snap_m,
-            threads=threads,
-            progress=progress,
-        )
+    blocks = travel_blocks(
+        network,
+        costs,
+        origins,
+        destinations,
+        cutoff_s=cutoff_s,
+        max_snap_m=max_snap_m,
+        direction=direction,
+        engine=engine,
+        threads=threads,
+        progress=progress,
     )
-    if not blocks:
+    tables = list(blocks)
+    if not tables:
         return pd.DataFrame({"from_id": [], "to_id": [], "cost_s": np.zeros(0)})
-    return pd.concat(blocks, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
+
+
+def fold_travel_matrix(
+    network: Network,
+    costs: EdgeCosts,
+    origins: pd.DataFrame,
+    destinations: pd.DataFrame,
+    supply: pd.Series | pd.DataFrame,
+    *,
+    cutoff_s: float,
+    decay: Decay | None = None,
+    max_snap_m: float = 300.0,
+    direction: str = "to",
+    engine: str = "auto",
+    threads: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.Series | pd.DataFrame:
+    """Add up weighed supply over the travel matrix of every origin, without ever holding the matrix.
+
+    Parameters
+    ----------
+    network, costs : Network, EdgeCosts
+        Streets and what they cost the traveller.
+    origins, destinations : pandas.DataFrame
+        As :func:`travel_matrix`.
+    supply : pandas.Series or pandas.DataFrame
+        Indexed by facility, all of `destinations` in it; the amount offered [seats, beds, jobs ...]. Of a table every
+        column is added up in the same pass.
+    cutoff_s : float
+        Longest time that counts, inclusive [s].
+    decay : callable, optional
+        Costs [s] to weights, see :mod:`bishan_gis.access.decay`; where left out every facility within the cutoff
+        counts in full.
+    max_snap_m : float
+        Places farther from every street reach nothing [m].
+    direction, engine : str
+        As :func:`travel_matrix`.
+    threads : int
+        Blocks searched at the same time.
+    progress : callable, optional
+        Called with blocks done and in all.
+
+    Returns
+    -------
+    pandas.Series or pandas.DataFrame
+        Indexed by origin, in the order given; the shape of `supply`, in (weighed) units of it. 0 where nothing is
+        reached; whether that is for want of a street is told by :func:`~bishan_gis.access.nearest.nearest_cost`.
+
+    Raises
+    ------
+    SchemaError
+        As :func:`travel_matrix`, or supply is not a number, missing, negative, repeats or lacks a facility.
+    InputError
+        As :func:`travel_matrix`.
+
+    Notes
+    -----
+    ``A_i = sum_j S_j f(c_ij) [c_ij <= cutoff]``: without `decay`
+    :func:`~bishan_gis.access.cumulative.cumulative_cutoff`, with it :func:`~bishan_gis.access.gravity.gravity` of the
+    matrix up to the cutoff. Facilities are added in order of their ids, so that the sum does not depend on threads.
+    Memory is that of :func:`travel_blocks`. A fold of another kind is a loop over :func:`travel_blocks`, in which
+    every destination is whole in one block.
+
+    Examples
+    --------
+    A street of 400 m at 90 s per 100 m, schools 200 m and 400 m along it:
+
+    >>> import geopandas as gpd
+    >>> from bishan_gis.network.costs import edge_costs, load_profile
+    >>> from bishan_gis.network.graph import Network
+    >>> street = gpd.GeoSeries.from_wkt(["LINESTRING (0 0, 400 0)"], crs="EPSG:4544")
+    >>> network = Network.from_edges(gpd.GeoDataFrame(geometry=street))
+    >>> costs = edge_costs(network, load_profile("adult"))
+    >>> homes = pd.DataFrame({"origin_id": ["A", "B"], "x": [0, 100], "y": [0, 0]})
+    >>> schools = pd.DataFrame({"facility_id": ["f", "g"], "x": [200, 400], "y": [0, 0]})
+    >>> seats = pd.Series({"f": 30, "g": 50})
+    >>> fold_travel_matrix(network, costs, homes, schools, seats, cutoff_s=300).to_dict()
+    {'A': 30.0, 'B': 80.0}
+    """
+    search = prepare_pairs(
+        network,
+        costs,
+        origins,
+        destinations,
+        cutoff_s=cutoff_s,
+        max_snap_m=max_snap_m,
+        direction=direction,
+        engine=engine,
+    )
+    table = supply.to_frame() if isinstance(supply, pd.Series) else supply
+    amounts = [match_amounts(table.iloc[:, k], where="supply") for k in range(table.shape[1])]
+    at = table.index.get_indexer(search.destination_ids)
+    lost = search.destination_ids[at < 0]
+    if len(lost):
+        shown = ", ".join(map(str, lost[:5]))
+        raise SchemaError(
+            f"supply: 缺少 {len(lost)} 个设施 ({shown});请补充, 没有供给的填 0",
+            f"supply: lacks {len(lost)} facilities ({shown}); add them, with 0 where nothing is offered",
+        )
+    total = np.zeros((len(amounts), len(origins)))
+    with closing(search.blocks(threads=threads, progress=progress)) as blocks:
+        for block in blocks:
+            weight = np.ones(len(block.origin)) if decay is None else weigh(decay, block.cost_ms / 1000)
+            facility = at[block.destination]
+            for sums, amount in zip(total, amounts, strict=True):
+                np.add.at(sums, block.origin, amount[facility] * weight)
+    if isinstance(supply, pd.Series):
+        return pd.Series(total[0], index=search.origin_ids, name=supply.name)
+    return pd.DataFrame(total.T, index=search.origin_ids, columns=supply.columns)

@@ -54,8 +54,8 @@ def logsum(
 
     Notes
     -----
-    ``A_i = ln sum_j S_j**a exp(-rate c_ij)`` (Williams 1977, doi:10.1068/a090285; Ben-Akiva & Lerman 1985), computed
-    relative to each origin's best choice, so that no cost is too large.
+    ``A_i = ln sum_j S_j**a exp(-rate c_ij)`` (Williams 1977, doi:10.1068/a090285; Ben-Akiva & Lerman 1985 [K]),
+    computed relative to each origin's best choice, so that no cost is too large.
 
     Examples
     --------

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bishan_gis.crs import to_lonlat
+from bishan_gis.errors import StudyError
 from bishan_gis.network.build import build_network
 from bishan_gis.network.costs import EdgeCosts, edge_costs, load_profile
 from bishan_gis.network.elevation import with_elevation
+from bishan_gis.network.rules import load_rules
 from bishan_gis.network.slope import smooth_elevation
 from bishan_gis.sources.elevation import sample_elevation
 
 if TYPE_CHECKING:
+    from bishan_gis.measure_settings import Mode
     from bishan_gis.network.graph import Network
     from bishan_gis.sources.inputs import StudyData
     from bishan_gis.study import Study
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["assemble_network"]
 
 
-def assemble_network(study: Study, data: StudyData) -> tuple[Network, EdgeCosts]:
-    """Build the walking network of a study and price it.
+def assemble_network(study: Study, data: StudyData, mode: Mode = "walk") -> tuple[Network, EdgeCosts]:
+    """Build the network of one mode of a study and price it.
 
     Parameters
     ----------
@@ -28,6 +31,8 @@ def assemble_network(study: Study, data: StudyData) -> tuple[Network, EdgeCosts]
         The settings: profile, slope.
     data : StudyData
         The inputs: streets, extent, elevation.
+    mode : str
+        ``walk``, ``cycle`` or ``drive``; the study must have the section.
 
     Returns
     -------
@@ -37,15 +42,27 @@ def assemble_network(study: Study, data: StudyData) -> tuple[Network, EdgeCosts]
     Raises
     ------
     NoDataError
-        No street can be walked.
+        No street is open to this mode.
     StudyError
-        The profile or slope function is unknown, or slope is asked for and no height is known.
+        The study lacks the section, the profile is of another mode, the profile or slope function is unknown, or
+        slope is asked for and no height is known.
     """
-    profile = load_profile(study.walk.profile)
+    settings = study.modes.get(mode)
+    if settings is None:
+        raise StudyError(
+            f"{study.file.name}: 没有 [{mode}] 一节;请加上它", f"{study.file.name}: no section [{mode}]; add one"
+        )
+    profile = load_profile(settings.profile)
+    if profile.mode != mode:
+        raise StudyError(
+            f"{mode}.profile: {profile.name} 用于 {profile.mode};请换一个",
+            f"{mode}.profile: {profile.name} is for {profile.mode}; choose another",
+        )
     extent = data.extent.union_all()
-    network = build_network(data.osm, crs=data.crs, extent=extent, kind=data.kinds["inputs.osm"])
+    rules = load_rules(mode=mode, table=profile.rules)
+    network = build_network(data.osm, crs=data.crs, rules=rules, extent=extent, kind=data.kinds["inputs.osm"])
     if study.inputs.elevation:
         lon, lat = to_lonlat(network.node_x, network.node_y, network.crs)
         heights = sample_elevation(data.files["inputs.elevation"], lon, lat)
         network = smooth_elevation(with_elevation(network, heights))
-    return network, edge_costs(network, profile, slope=study.walk.slope)
+    return network, edge_costs(network, profile, slope=settings.slope)

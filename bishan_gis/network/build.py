@@ -13,8 +13,11 @@ import numpy as np
 
 from bishan_gis.crs import check_metric, load_crs, to_working
 from bishan_gis.errors import CrsError, NoDataError
+from bishan_gis.network.controls import JunctionEdges, find_controls, forbidden_turns
 from bishan_gis.network.graph import STRUCTURES, Network
 from bishan_gis.network.rules import Decisions, Rules, apply_rules, load_rules
+from bishan_gis.network.speeds import edge_speeds, speed_counts
+from bishan_gis.network.vertices import Vertices
 from bishan_gis.schema import KINDS
 from bishan_gis.sources.osm import OsmData, load_osm
 
@@ -35,6 +38,7 @@ def build_network(
     rules: Rules | None = None,
     extent: Polygon | MultiPolygon | None = None,
     kind: str = "observed",
+    controls: bool | None = None,
 ) -> Network:
     """Build the network that one mode of travel may use.
 
@@ -42,7 +46,7 @@ def build_network(
     ----------
     osm : OsmData
         What :func:`bishan_gis.sources.osm.load_osm` read; ways with ``highway`` and ``railway``, points
-        with ``barrier``.
+        with ``barrier``; for controls also points with ``highway``, ``railway`` and ``crossing``.
     crs : pyproj.CRS or str
         Working CRS [m].
     rules : Rules, optional
@@ -51,6 +55,9 @@ def build_network(
         Where the data is complete, in `crs`; nodes outside are frontier.
     kind : str
         What an edge rests on when its way has no ``data_kind`` tag.
+    controls : bool, optional
+        Cut streets at signals, crossings and signs and keep them as ``node_control``; left out, all modes but
+        walking do.
 
     Returns
     -------
@@ -60,7 +67,10 @@ def build_network(
         there and both sides are frontier), ``lone_nodes`` (pieces of one node between two gaps),
         ``repeated_nodes``, ``zero_length`` (segments between two nodes at one place, which become one
         node) and ``blocked_nodes`` (barriers where streets are cut: each street end keeps a node of its
-        own there, so that an OSM id may occur more than once).
+        own there, so that an OSM id may occur more than once). Vehicles are bound by forbidden turns; those
+        that were not used are counted under :data:`~bishan_gis.network.controls.TURNS_LEFT_OUT`. Cars have
+        ``edge_speed_kmh``, and ``rule_counts`` says how many kilometres rest on posted limits
+        (:data:`~bishan_gis.network.speeds.SPEED_BASES`).
 
     Raises
     ------
@@ -76,12 +86,15 @@ def build_network(
     """
     crs = load_crs(crs) if isinstance(crs, str) else crs
     rules = load_rules() if rules is None else rules
+    controls = rules.mode != "walk" if controls is None else controls
     decided = apply_rules(osm.way_tags, rules)
     x, y = _project(osm, crs)
     way = np.repeat(np.arange(len(osm.way_id)), np.diff(osm.way_start))
     left_out: dict[str, int] = {}
-    line = _Vertices(osm, decided.allow, way, x, y, left_out)
+    line = Vertices(osm, decided.allow, way, x, y, left_out)
     line.block(_barriers(osm, rules))
+    if controls:
+        line.control(*find_controls(osm, rules.mode))
     left_out["blocked_nodes"] = int(line.blocked.sum())
     left_out["zero_length"] = line.merge()
     left_out["lone_nodes"] = line.drop_lone()
@@ -107,6 +120,21 @@ def build_network(
     vertex_x, vertex_y = line.vertex_x[vertex], line.vertex_y[vertex]
     edge_way = line.way[start]
     tags = [osm.way_tags[i] for i in edge_way.tolist()]
+    forward, backward = decided.forward[edge_way], decided.backward[edge_way]
+    rule_counts = _rule_counts(decided, way, x, y)
+    length_m = _lengths(vertex_x, vertex_y, vertex_start)
+    turns = speed_kmh = None
+    if rules.mode != "walk":
+        junctions = JunctionEdges(
+            ends[:, 0], ends[:, 1], osm.way_id[edge_way], forward, backward, vertex_start, vertex_x, vertex_y
+        )
+        via = {n for one in osm.restrictions for n in one.via_nodes}
+        turns, unused = forbidden_turns(osm.restrictions, rules.mode, junctions, line.places(via, node))
+        left_out.update(unused)
+    if rules.mode == "drive":
+        speeds = edge_speeds(tags)
+        speed_kmh = speeds.speed_kmh
+        rule_counts.update(speed_counts(speeds.basis, osm.way_id[edge_way], length_m))
     return Network(
         crs=crs,
         node_x=node_x,
@@ -114,9 +142,9 @@ def build_network(
         node_osmid=line.osmid[node],
         edge_u=ends[:, 0].astype(np.int32),
         edge_v=ends[:, 1].astype(np.int32),
-        edge_length_m=_lengths(vertex_x, vertex_y, vertex_start),
-        edge_forward=decided.forward[edge_way],
-        edge_backward=decided.backward[edge_way],
+        edge_length_m=length_m,
+        edge_forward=forward,
+        edge_backward=backward,
         edge_way=osm.way_id[edge_way],
         edge_structure=np.array([structure_code(t) for t in tags], dtype=np.uint8),
         edge_highway=_objects([t.get("highway") or t.get("railway", "") for t in tags]),
@@ -127,8 +155,12 @@ def build_network(
         vertex_y=vertex_y,
         node_frontier=line.frontier[node] | _outside(node_x, node_y, extent),
         node_elevation_m=np.full(len(node), np.nan),
-        rule_counts=_rule_counts(decided, way, x, y),
+        rule_counts=rule_counts,
         left_out=left_out,
+        mode=rules.mode,
+        edge_speed_kmh=speed_kmh,
+        node_control=line.code[node] if controls else None,
+        turns=turns,
     )
 
 
@@ -139,6 +171,7 @@ def network_from_osm(
     rules: Rules | None = None,
     extent: Polygon | MultiPolygon | None = None,
     kind: str = "observed",
+    controls: bool | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Network:
     """Read the streets of an OSM file and build their network; areas and places are skipped.
@@ -154,8 +187,17 @@ def network_from_osm(
     --------
     >>> network_from_osm("helsinki.osm.pbf", crs="EPSG:3067")  # doctest: +SKIP
     """
-    data = load_osm(path, way_keys=("highway", "railway"), point_keys=("barrier",), area_keys=(), progress=progress)
-    return build_network(data, crs=crs, rules=rules, extent=extent, kind=kind)
+    vehicles = rules is not None and rules.mode != "walk"
+    with_controls = vehicles if controls is None else controls
+    data = load_osm(
+        path,
+        way_keys=("highway", "railway"),
+        point_keys=("barrier", "highway", "railway", "crossing") if with_controls else ("barrier",),
+        area_keys=(),
+        restrictions=vehicles,
+        progress=progress,
+    )
+    return build_network(data, crs=crs, rules=rules, extent=extent, kind=kind, controls=controls)
 
 
 def structure_code(tags: dict[str, str]) -> int:
@@ -195,104 +237,6 @@ def hilbert_order(x: NDArray[np.float64], y: NDArray[np.float64], tie: NDArray[n
         swap = ry == 0
         px, py = np.where(swap, py, px), np.where(swap, px, py)
     return np.lexsort((tie, key))
-
-
-class _Vertices:
-    """The vertices of the open ways, without gaps, repetitions and zero-length segments.
-
-    ``way, piece, node, vertex_x, vertex_y`` are per vertex: ``piece`` numbers the uncut parts of ways, ``node``
-    counts from 0. ``osmid, x, y, frontier, blocked`` are per node.
-    """
-
-    def __init__(
-        self,
-        osm: OsmData,
-        allow: NDArray[np.bool_],
-        way: NDArray[np.int64],
-        x: NDArray[np.float64],
-        y: NDArray[np.float64],
-        left_out: dict[str, int],
-    ) -> None:
-        is_open, located = allow[way], np.isfinite(x)
-        left_out["missing_nodes"] = int((is_open & ~located).sum())
-        same = way[1:] == way[:-1]
-        by_gap = np.zeros(len(way), dtype=bool)
-        by_gap[1:] |= same & ~located[:-1]
-        by_gap[:-1] |= same & ~located[1:]
-        index = np.flatnonzero(is_open & located)
-        new = np.ones(len(index), dtype=bool)
-        new[1:] = (way[index[1:]] != way[index[:-1]]) | (np.diff(index) != 1)
-        self.way, self.piece = way[index], np.cumsum(new)
-        self.vertex_x, self.vertex_y = x[index], y[index]
-        self.osmid, self.node = np.unique(osm.way_ref[index], return_inverse=True)
-        self.frontier = np.zeros(len(self.osmid), dtype=bool)
-        self.frontier[self.node[by_gap[index]]] = True
-        self.blocked = np.zeros(len(self.osmid), dtype=bool)
-        left_out["repeated_nodes"] = self._drop(self._follows(self.node[1:] == self.node[:-1]))
-
-    @property
-    def x(self) -> NDArray[np.float64]:
-        """Easting of each node [m]."""
-        return self._of_nodes(self.vertex_x)
-
-    @property
-    def y(self) -> NDArray[np.float64]:
-        """Northing of each node [m]."""
-        return self._of_nodes(self.vertex_y)
-
-    def _of_nodes(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = np.zeros(len(self.osmid))
-        out[self.node] = values
-        return out
-
-    def _follows(self, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which vertices repeat the one before them in their piece."""
-        out = np.zeros(len(self.piece), dtype=bool)
-        out[1:] = same & (self.piece[1:] == self.piece[:-1])
-        return out
-
-    def _drop(self, which: NDArray[np.bool_]) -> int:
-        for name in ("way", "piece", "vertex_x", "vertex_y", "node"):
-            setattr(self, name, getattr(self, name)[~which])
-        return int(which.sum())
-
-    def block(self, barriers: NDArray[np.int64]) -> None:
-        """Mark the nodes that no one passes."""
-        self.blocked = np.isin(self.osmid, barriers)
-
-    def merge(self) -> int:
-        """Make one node of nodes at one place that a way joins."""
-        at = (self.vertex_x[1:] == self.vertex_x[:-1]) & (self.vertex_y[1:] == self.vertex_y[:-1])
-        zero = self._follows(at)
-        if not zero.any():
-            return 0
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
-        second = np.flatnonzero(zero)
-        pair, n = (self.node[second - 1], self.node[second]), len(self.osmid)
-        label = connected_components(coo_array((np.ones(len(second)), pair), shape=(n, n)), directed=False)[1]
-        first = np.unique(label, return_index=True)[1]
-        self.node, self.osmid = label[self.node].astype(np.int64), self.osmid[first]
-        self.frontier = np.bincount(label, weights=self.frontier) > 0
-        self.blocked = np.bincount(label, weights=self.blocked) > 0
-        return self._drop(zero)
-
-    def drop_lone(self) -> int:
-        """Drop pieces of a single vertex."""
-        return self._drop(np.bincount(self.piece)[self.piece] == 1) if len(self.piece) else 0
-
-    def cut(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the first and last vertex of every edge."""
-        if not len(self.piece):
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        first = np.ones(len(self.piece), dtype=bool)
-        first[1:] = self.piece[1:] != self.piece[:-1]
-        last = np.roll(first, -1)
-        shared = (np.bincount(self.node, minlength=len(self.osmid)) > 1) | self.blocked
-        stop = np.flatnonzero(first | last | shared[self.node])
-        inside = self.piece[stop[:-1]] == self.piece[stop[1:]]
-        return stop[:-1][inside], stop[1:][inside]
 
 
 def _project(osm: OsmData, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

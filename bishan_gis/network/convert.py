@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.crs import load_crs
+from bishan_gis.crs import check_metric, load_crs
 from bishan_gis.errors import CrsError, NoDataError, SchemaError
 from bishan_gis.network.build import hilbert_order, structure_code
-from bishan_gis.network.graph import STRUCTURES, Network
+from bishan_gis.network.graph import CONTROLS, STRUCTURES, Network
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from pyproj import CRS, Transformer
 
 __all__ = ["from_networkx", "to_networkx"]
+
+#: What osmnx keeps of a node's tags -> what it makes one wait for.
+_TAGS = {
+    ("highway", "traffic_signals"): "signals",
+    ("highway", "crossing"): "crossing",
+    ("highway", "stop"): "stop",
+    ("highway", "give_way"): "give_way",
+    ("railway", "level_crossing"): "level_crossing",
+}
 
 
 def to_networkx(network: Network) -> nx.MultiDiGraph:
@@ -36,11 +45,21 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
         known, ``elevation``; the second and later nodes of one OSM id (a street cut at a barrier) get
         negative ids and carry the real one as ``osm_node``. One edge per direction that is open, with
         ``osmid, length`` [m], ``geometry, highway, name, oneway, reversed, kind`` and ``bridge`` or
-        ``tunnel``. The graph's attribute ``crs`` is the network's.
+        ``tunnel``; where the network has them ``speed_kph`` [km/h], and ``control`` on nodes. The graph's
+        attributes ``crs`` and ``mode`` are the network's; ``turns`` lists its forbidden turns as
+        (``edge`` of the street one comes by, node, ``edge`` of the street one may not go on by).
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> lines = gpd.GeoSeries.from_wkt(["LINESTRING (0 0, 100 0)"], crs="EPSG:4544")
+    >>> graph = to_networkx(Network.from_edges(gpd.GeoDataFrame({"oneway": [True]}, geometry=lines)))
+    >>> graph.number_of_nodes(), graph.number_of_edges(), graph.graph["crs"]
+    (2, 1, 'EPSG:4544')
     """
     import networkx as nx
 
-    graph = nx.MultiDiGraph(crs=network.crs.to_string(), simplified=True, kind="bishan_gis")
+    graph = nx.MultiDiGraph(crs=network.crs.to_string(), simplified=True, kind="bishan_gis", mode=network.mode)
     names = _node_names(network.node_osmid)
     ends = np.concatenate([network.edge_u, network.edge_v])
     degree = np.bincount(ends, minlength=network.n_nodes).tolist()
@@ -61,7 +80,11 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
             data["osm_node"] = osmid
         if z == z:
             data["elevation"] = z
+        if network.node_control is not None:
+            data["control"] = CONTROLS[network.node_control[i]]
         graph.add_node(name, **data)
+    if network.turns is not None:
+        graph.graph["turns"] = [(a, names[at], b) for a, at, b in network.turns.tolist()]
     lines, backs = network.lines, _reverse(network.lines)
     for i in range(network.n_edges):
         u, v = names[network.edge_u[i]], names[network.edge_v[i]]
@@ -78,6 +101,12 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
         structure = STRUCTURES[network.edge_structure[i]]
         if structure in ("bridge", "tunnel"):
             data[structure] = "yes"
+        elif structure and data["highway"] != structure:
+            data["structure"] = structure
+        if network.edge_speed_kmh is not None:
+            data["speed_kph"] = float(network.edge_speed_kmh[i])
+        if network.turns is not None:
+            data["edge"] = i
         if forward:
             graph.add_edge(u, v, **data, reversed=False, geometry=lines[i])
         if backward:
@@ -85,7 +114,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
     return graph
 
 
-def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str) -> Network:
+def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Network:
     """Return an osmnx graph as a network.
 
     Parameters
@@ -94,15 +123,18 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str) -> Network:
         As osmnx makes it: nodes with ``x, y``, edges with ``length`` [m] and, where bent, ``geometry``, all
         in the graph's ``crs``; simplified or not. Two opposite edges of one way and one shape become one
         street open both ways.
-    crs : pyproj.CRS or str
-        Working CRS of the network [m].
+    crs : pyproj.CRS or str, optional
+        Working CRS of the network [m]; that of the graph where left out, which must then be projected.
 
     Returns
     -------
     Network
         Lengths are those of the graph. Where osmnx merged ways, the smallest id and the first
-        name and value stand for all.
-        An edge that is closed both ways has no place in a graph and does not come back.
+        name and value stand for all. ``speed_kph`` (``osmnx.add_edge_speeds``) becomes ``edge_speed_kmh``; the
+        faster direction stands for both. ``highway`` and ``railway`` of nodes become ``node_control``: signals,
+        crossings, stop and give way. The mode is the graph's attribute ``mode``, else ``walk``.
+        An edge that is closed both ways has no place in a graph and does not come back, nor does a
+        forbidden turn of one; ``left_out`` counts ``turns`` that were lost.
 
     Raises
     ------
@@ -111,11 +143,23 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str) -> Network:
     CrsError
         The graph has no ``crs``, or its positions cannot be projected.
     SchemaError
-        Nodes without ``x, y`` or edges without ``length``.
+        Nodes without ``x, y``, edges without ``length``, or only some edges with ``speed_kph``.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> graph = nx.MultiDiGraph(crs="EPSG:4544")
+    >>> graph.add_nodes_from([(1, {"x": 0.0, "y": 0.0}), (2, {"x": 100.0, "y": 0.0})])
+    >>> for u, v in ((1, 2), (2, 1)):
+    ...     _ = graph.add_edge(u, v, osmid=7, length=100.0)
+    >>> from_networkx(graph).edges[["way", "forward", "backward"]].values.tolist()
+    [[7, True, True]]
     """
-    crs = load_crs(crs) if isinstance(crs, str) else crs
     _check_graph(graph)
-    there = _transformer(load_crs(str(graph.graph["crs"]), where="graph.crs"), crs)
+    drawn = load_crs(str(graph.graph["crs"]), where="graph.crs")
+    crs = _working_crs(graph, drawn) if crs is None else load_crs(crs) if isinstance(crs, str) else crs
+    _check_metric_crs(crs)
+    there = _transformer(drawn, crs)
     names = list(graph.nodes)
     data = [graph.nodes[n] for n in names]
     x, y = _move(there, np.array([d["x"] for d in data], float), np.array([d["y"] for d in data], float))
@@ -136,6 +180,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str) -> Network:
     np.cumsum(sizes, out=vertex_start[1:])
     shape = np.concatenate([s.shape for s in rows])
     vertex_x, vertex_y = _move(there, shape[:, 0], shape[:, 1])
+    turns, lost = _turns(graph, rows, position)
     return Network(
         crs=crs,
         node_x=x[order],
@@ -156,6 +201,11 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str) -> Network:
         vertex_y=vertex_y,
         node_frontier=np.array([bool(d.get("frontier", False)) for d in data], dtype=bool)[order],
         node_elevation_m=np.array([d.get("elevation", np.nan) for d in data], dtype=np.float64)[order],
+        left_out={"turns": lost} if lost else {},
+        mode=str(graph.graph.get("mode", "walk")),
+        edge_speed_kmh=_speeds(rows),
+        node_control=_controls([data[i] for i in order.tolist()]),
+        turns=turns,
     )
 
 
@@ -188,6 +238,10 @@ def _pair(graph: nx.MultiDiGraph, position: dict[Any, int]) -> list[_Street]:
             if twins and tags.get("reversed") is not False:
                 twin = twins.pop(0)
                 twin.forward = twin.backward = True
+                if "speed_kph" in tags and "speed_kph" in twin.tags:
+                    twin.tags = {**twin.tags, "speed_kph": max(twin.tags["speed_kph"], tags["speed_kph"])}
+                elif "speed_kph" in tags or "speed_kph" in twin.tags:
+                    twin.tags = {**twin.tags, "speed_kph": np.nan}
                 continue
             if against:  # only the way back is open: keep the drawn direction
                 u, v, shape = v, u, back
@@ -224,6 +278,69 @@ def _check_graph(graph: nx.MultiDiGraph) -> None:
             f"graph: {points} 个节点缺少 x/y,{edges} 条边缺少 length;请先用 osmnx 补全",
             f"graph: {points} nodes lack x/y and {edges} edges lack length; complete them with osmnx first",
         )
+
+
+def _working_crs(graph: nx.MultiDiGraph, drawn: CRS) -> CRS:
+    """Return the CRS of the graph if one can compute in it; else say which one to name."""
+    if not drawn.is_geographic:
+        return drawn
+    points = [(d["x"], d["y"]) for _, d in graph.nodes(data=True)]
+    lon, lat = np.mean(points, axis=0)
+    hint = f"EPSG:{(32600 if lat >= 0 else 32700) + int((lon + 180) // 6) % 60 + 1}"
+    raise CrsError(
+        f"graph: {len(points)} 个节点的坐标以度为单位;请指定米制坐标系,例如 crs='{hint}'",
+        f"graph: its {len(points)} nodes are in degrees; name a CRS in metres, for instance crs='{hint}'",
+    )
+
+
+def _check_metric_crs(crs: CRS) -> None:
+    import geopandas as gpd
+
+    check_metric(gpd.GeoSeries([], crs=crs), where="crs")
+
+
+def _speeds(rows: list[_Street]) -> NDArray[np.float64] | None:
+    """Return the speed of each street; None where no street has one."""
+    some = sum("speed_kph" in s.tags for s in rows)
+    if not some:
+        return None
+    out = np.array([_one(s.tags.get("speed_kph", np.nan)) for s in rows], dtype=np.float64)
+    bad = int((~(np.isfinite(out) & (out > 0))).sum())
+    if bad:
+        raise SchemaError(
+            f"graph: {len(rows)} 条街道中 {bad} 条的 speed_kph 缺失或不为正数;请先用 osmnx.add_edge_speeds 补全",
+            f"graph: {bad} of {len(rows)} streets lack a positive speed_kph; complete them with osmnx.add_edge_speeds",
+        )
+    return out
+
+
+def _controls(data: list[dict[str, Any]]) -> NDArray[np.uint8] | None:
+    """Return what one waits for at each node; None where the graph knows of nothing."""
+    out = np.zeros(len(data), dtype=np.uint8)
+    known = False
+    for i, tags in enumerate(data):
+        own = tags.get("control")
+        if own is None:
+            own = next((c for (key, value), c in _TAGS.items() if tags.get(key) == value), None)
+        if own is not None:
+            known, out[i] = True, CONTROLS.index(own) if own in CONTROLS else 0
+    return out if known else None
+
+
+def _turns(
+    graph: nx.MultiDiGraph, rows: list[_Street], position: dict[Any, int]
+) -> tuple[NDArray[np.int32] | None, int]:
+    """Return the forbidden turns between streets that are still there, and how many are lost."""
+    listed = graph.graph.get("turns")
+    if not isinstance(listed, list):
+        return None, 0
+    at = {s.tags["edge"]: (i, (s.u, s.v)) for i, s in enumerate(rows) if "edge" in s.tags}
+    out = []
+    for a, node, b in listed:
+        here = position.get(node)
+        if a in at and b in at and here in at[a][1] and here in at[b][1]:
+            out.append((at[a][0], here, at[b][0]))
+    return np.array(out, dtype=np.int32).reshape(-1, 3), len(listed) - len(out)
 
 
 def _node_names(osmid: NDArray[np.int64]) -> list[int]:
@@ -278,6 +395,8 @@ def _one(value: Any) -> Any:
 
 
 def _structure(tags: dict[str, Any]) -> int:
+    if tags.get("structure") in STRUCTURES:
+        return STRUCTURES.index(tags["structure"])
     return structure_code({k: str(_one(tags[k])) for k in ("highway", "bridge", "tunnel") if tags.get(k) is not None})
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.errors import BrokenFileError, MissingFileError, StudyError
-from bishan_gis.network.graph import STRUCTURES, Network
+from bishan_gis.network.graph import CONTROLS, STRUCTURES, Network
 from bishan_gis.network.slope import EdgeSlopes, edge_slope, slope_factor
+from bishan_gis.network.turns import SearchStates, build_states
 from bishan_gis.schema import nearest_name
 
 if TYPE_CHECKING:
@@ -24,24 +27,38 @@ __all__ = ["BLOCKED", "EdgeCosts", "SpeedProfile", "edge_costs", "load_profile"]
 BLOCKED = -1
 #: Table of the file that holds the figures of slopes.
 _NOT_A_PROFILE = "slope"
+#: Where the speed of a traveller comes from: the traveller, or the street with the traveller's as the highest.
+_SPEEDS = ("own", "street")
+_MODES = ("walk", "cycle", "drive")
 
 
 @dataclass(frozen=True)
 class SpeedProfile:
-    """Speed of one kind of traveller; also charged for the leg off the network.
+    """Speed of one kind of traveller, on streets and off them, and what it waits for.
 
     Attributes
     ----------
     name, zh, en, mode, source : str
         Key, labels, mode of travel, and where the figures come from.
     speed_kmh : float
-        Speed on the level [km/h].
+        Speed on the level [km/h]; with ``speeds = "street"`` the highest.
     steps_factor : float
         Multiplies the speed on steps, up and down alike; 0: steps are not passable.
     slope : str
         How speed depends on slope: a key of :data:`~bishan_gis.network.slope.SLOPE_FUNCTIONS`.
     max_slope, max_descent : float or None
         Steepest climb and descent taken, rise over run; None: any.
+    speeds : str
+        ``own``: the speed is the traveller's; ``street``: it is that of the street times `street_factor`, at most
+        the traveller's.
+    street_factor : float
+        Share of the speed of the street that is driven.
+    leg_kmh : float or None
+        Speed of the leg off the network [km/h]; None: `speed_kmh`.
+    delays : mapping of str to float
+        Mean wait at each kind of node, a key of :data:`~bishan_gis.network.graph.CONTROLS` [s]; 0 where left out.
+    rules : str
+        Table of who may pass, ``data/<rules>_rules.toml``; that of the mode where empty.
     """
 
     name: str
@@ -54,15 +71,25 @@ class SpeedProfile:
     slope: str = "none"
     max_slope: float | None = None
     max_descent: float | None = None
+    speeds: str = "own"
+    street_factor: float = 1.0
+    leg_kmh: float | None = None
+    delays: Mapping[str, float] = field(default_factory=dict, hash=False)
+    rules: str = ""
 
     @property
     def speed_ms(self) -> float:
-        """Speed on the level [m/s]."""
+        """Speed on the level, for street speeds the highest [m/s]."""
         return self.speed_kmh / 3.6
+
+    @property
+    def leg_speed_ms(self) -> float:
+        """Speed of the leg off the network [m/s]."""
+        return (self.speed_kmh if self.leg_kmh is None else self.leg_kmh) / 3.6
 
     def leg_ms(self, length_m: ArrayLike) -> NDArray[np.int64]:
         """Return the cost of a leg off the network [ms]."""
-        return np.rint(np.asarray(length_m, dtype=float) / self.speed_ms * 1000).astype(np.int64)
+        return np.rint(np.asarray(length_m, dtype=float) / self.leg_speed_ms * 1000).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,21 +101,77 @@ class EdgeCosts:
     forward_ms, backward_ms : ndarray of int64, shape (m,)
         Costs [ms].
     profile : SpeedProfile
-        Who walks.
+        Who travels.
+    states : SearchStates
+        Nodes, and further states of a search where turns are forbidden.
     slope : str
         The slope function that was used.
     slopes : EdgeSlopes or None
         The slopes that were used; None where neither speed nor a limit of the profile depends on them.
     top_factor : float
-        Fastest speed on any piece over the level speed; above 1 where a descent is quicker.
+        Fastest speed on any piece, or off the streets, over that of the profile; above 1 where a descent is
+        quicker, below 1 where no street lets one go as fast as the profile can.
+    delay_ms : ndarray of int64, shape (n_nodes,), or None
+        Wait paid on arriving at each node on the way [ms]; never for starting or ending on an edge. None: no waits.
     """
 
     forward_ms: NDArray[np.int64]
     backward_ms: NDArray[np.int64]
     profile: SpeedProfile
+    states: SearchStates
     slope: str = "none"
     slopes: EdgeSlopes | None = None
     top_factor: float = 1.0
+    delay_ms: NDArray[np.int64] | None = None
+
+    @property
+    def n_states(self) -> int:
+        """Number of search states: nodes, and further ones where turns are forbidden."""
+        return self.states.n_states
+
+    @property
+    def state_node(self) -> NDArray[np.int32]:
+        """Node of each state; the first ones are the nodes themselves."""
+        return self.states.node
+
+    @cached_property
+    def state_delay_ms(self) -> NDArray[np.int64]:
+        """Wait on arriving in each state [ms]; empty where nobody waits."""
+        return np.zeros(0, dtype=np.int64) if self.delay_ms is None else self.delay_ms[self.state_node]
+
+    @property
+    def end_u(self) -> NDArray[np.int32]:
+        """State in which one arrives at u along each edge (backward); u itself where no turn is forbidden."""
+        return self.states.end_u
+
+    @property
+    def end_v(self) -> NDArray[np.int32]:
+        """State in which one arrives at v along each edge (forward)."""
+        return self.states.end_v
+
+    def check(self, network: Network, node_cost: NDArray[np.int32]) -> None:
+        """Check that these are the costs of a network and that a row of a search has one number per state.
+
+        Raises
+        ------
+        ValueError
+            Other edges or nodes, or `node_cost` is not as long as there are states.
+        """
+        mine = (len(self.forward_ms), self.states.n_nodes, self.n_states)
+        if mine != (network.n_edges, network.n_nodes, len(node_cost)):
+            msg = (
+                f"costs of {mine[0]:,} edges, {mine[1]:,} nodes, {mine[2]:,} states do not go with a network of "
+                f"{network.n_edges:,} edges, {network.n_nodes:,} nodes and a search over {len(node_cost):,} states"
+            )
+            raise ValueError(msg)
+
+    def reversed(self) -> EdgeCosts:
+        """Return the costs of the same streets travelled the other way round.
+
+        What a trip from A to B costs here, one from B to A costs there: directions and forbidden turns are
+        exchanged, waits stay at their nodes. A search *to* X over reversed costs gives the cost *from* X.
+        """
+        return replace(self, forward_ms=self.backward_ms, backward_ms=self.forward_ms, states=self.states.reversed())
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -98,7 +181,7 @@ class EdgeCosts:
 
     @property
     def top_speed_ms(self) -> float:
-        """Fastest speed on any piece, and at least that on the level [m/s]: what bounds how far one can get."""
+        """Fastest speed on any piece or off the streets [m/s]: what bounds how far one can get."""
         return self.profile.speed_ms * self.top_factor
 
 
@@ -118,6 +201,12 @@ def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
         No such profile, an unknown, missing or wrong setting in it, or a speed that is not positive.
     MissingFileError, BrokenFileError
         The own table is not there or is not TOML.
+
+    Examples
+    --------
+    >>> engine = load_profile("fire_engine")
+    >>> engine.mode, engine.speeds, engine.leg_ms(100).item()
+    ('drive', 'street', 36000)
     """
     where = str(path or "speed_profiles.toml")
     try:
@@ -139,39 +228,56 @@ def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
 
 def _read_profile(row: dict[str, Any], name: str, where: str) -> SpeedProfile:
     """Check the settings of one profile and name all that is wrong at once."""
-    words, numbers, limits = ("zh", "en", "mode", "source"), ("speed_kmh", "steps_factor"), ("max_slope", "max_descent")
+    words, choices = ("zh", "en", "source", "rules"), {"mode": _MODES, "speeds": _SPEEDS}
+    positive, least_0 = ("speed_kmh", "street_factor", "leg_kmh"), ("steps_factor", "max_slope", "max_descent")
     wrong: list[tuple[str, str]] = []
-    for key in (*words, *numbers):
+    for key in ("zh", "en", "mode", "source", "speed_kmh", "steps_factor"):
         if key not in row:
             wrong.append((f"缺少 {key}", f"{key} is missing"))
     keys = [f.name for f in fields(SpeedProfile) if f.name != "name"]
     for key, value in row.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
         if key not in keys:
             hint = nearest_name(key, keys) or "、".join(keys)
             wrong.append((f"未知的键 {key};可用: {hint}", f"unknown key {key}; known: {hint}"))
-        elif key in numbers or key in limits:
-            if not number or value < 0 or (value == 0 and key == "speed_kmh"):
-                least = ("必须为正数", "a positive number") if key == "speed_kmh" else ("必须为非负数", "0 or more")
-                wrong.append((f"{key} = {value!r} {least[0]}", f"{key} = {value!r} must be {least[1]}"))
+        elif key in positive or key in least_0:
+            wrong += _wrong_number(key, value, positive=key in positive)
+        elif key == "delays":
+            wrong += _wrong_delays(value)
+        elif key in choices and value not in choices[key]:
+            known = "、".join(choices[key])
+            wrong.append((f"{key} = {value!r};可用: {known}", f"{key} = {value!r}; known: {known}"))
         elif not isinstance(value, str):
             wrong.append((f"{key} = {value!r} 必须为文字", f"{key} = {value!r} must be text"))
     if wrong:
         raise StudyError(f"{where}: " + ";".join(w[0] for w in wrong), f"{where}: " + "; ".join(w[1] for w in wrong))
-    slope = row.get("slope", "none")
-    slope_factor(slope, 0.0, where=f"{where}.slope")
-    return SpeedProfile(
-        name=name,
-        zh=row["zh"],
-        en=row["en"],
-        mode=row["mode"],
-        speed_kmh=float(row["speed_kmh"]),
-        steps_factor=float(row["steps_factor"]),
-        source=row["source"],
-        slope=slope,
-        max_slope=float(row["max_slope"]) if "max_slope" in row else None,
-        max_descent=float(row["max_descent"]) if "max_descent" in row else None,
-    )
+    slope_factor(row.get("slope", "none"), 0.0, where=f"{where}.slope")
+    numbers: dict[str, Any] = {key: float(row[key]) for key in (*positive, *least_0) if key in row}
+    texts = {key: row[key] for key in (*words, *choices, "slope") if key in row}
+    delays = {key: float(value) for key, value in row.get("delays", {}).items()}
+    return SpeedProfile(name=name, delays=delays, **texts, **numbers)
+
+
+def _wrong_number(key: str, value: object, *, positive: bool = False) -> list[tuple[str, str]]:
+    """Say what is wrong with a number, in Chinese and English; nothing where it is right."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
+    if number and (value > 0 if positive else value >= 0):  # type: ignore[operator]
+        return []
+    least = ("必须为正数", "a positive number") if positive else ("必须为非负数", "0 or more")
+    return [(f"{key} = {value!r} {least[0]}", f"{key} = {value!r} must be {least[1]}")]
+
+
+def _wrong_delays(value: object) -> list[tuple[str, str]]:
+    """Say what is wrong with a table of waits."""
+    if not isinstance(value, dict):
+        return [(f"delays = {value!r} 必须为表", f"delays = {value!r} must be a table")]
+    wrong = []
+    for key, seconds in value.items():
+        if key not in CONTROLS[1:]:
+            hint = nearest_name(key, CONTROLS[1:]) or "、".join(CONTROLS[1:])
+            wrong.append((f"未知的键 delays.{key};可用: {hint}", f"unknown key delays.{key}; known: {hint}"))
+        else:
+            wrong += _wrong_number(f"delays.{key}", seconds)
+    return wrong
 
 
 def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = None) -> EdgeCosts:
@@ -185,7 +291,7 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
     network : Network
         Streets.
     profile : SpeedProfile
-        Who walks.
+        Who travels.
     slope : str, optional
         How speed depends on slope, in place of the profile's own function: a key of
         :data:`~bishan_gis.network.slope.SLOPE_FUNCTIONS`. The limits of the profile hold all the same.
@@ -195,12 +301,19 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
     EdgeCosts
         One cost per edge and direction [ms]. Steps have the profile's factor, up and down alike, and neither a
         slope function nor a limit: that they climb is in the factor. Where a height is unknown a piece counts as
-        level.
+        level. Waits and forbidden turns are those of the network.
 
     Raises
     ------
     StudyError
-        No such function, or speed is to depend on slope and no node has a height.
+        No such function, or speed is to depend on slope and no node has a height; or it is to be that of the street
+        and the network has none.
+
+    Notes
+    -----
+    The speed is ``own * slope`` or, with ``speeds = "street"``, ``min(own * slope, street * street_factor)``. A trip
+    costs its legs, the edges it uses or the parts of them, and the wait at every node it passes: once each, at
+    whichever it arrives on the way, so that a trip and its reverse wait alike.
     """
     name = profile.slope if slope is None else slope
     slope_factor(name, 0.0)
@@ -209,21 +322,68 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
             f"walk.slope = {name!r}: 路网没有高程;请设置 inputs.elevation, 或用 slope = 'none'",
             f"walk.slope = {name!r}: the network has no heights; set inputs.elevation, or use slope = 'none'",
         )
+    street = _street_speed(network, profile)
     used = name != "none" or profile.max_slope is not None or profile.max_descent is not None
     slopes = edge_slope(network) if used else None
     climb = np.zeros(network.n_edges) if slopes is None else slopes.slope
     climb = np.where(network.edge_structure == STRUCTURES.index("steps"), 0.0, climb)
-    forward, fast = _one_way(network, profile, name, climb, network.edge_forward)
-    backward, faster = _one_way(network, profile, name, -climb, network.edge_backward)
-    return EdgeCosts(forward, backward, profile, name, slopes, max(1.0, fast, faster))
+    forward, fast = _one_way(network, profile, name, climb, network.edge_forward, street)
+    backward, faster = _one_way(network, profile, name, -climb, network.edge_backward, street)
+    return EdgeCosts(
+        forward_ms=forward,
+        backward_ms=backward,
+        profile=profile,
+        states=build_states(network.n_nodes, network.edge_u, network.edge_v, network.turns),
+        slope=name,
+        slopes=slopes,
+        top_factor=max(1.0 if street is None else 0.0, fast, faster, profile.leg_speed_ms / profile.speed_ms),
+        delay_ms=_waits(network, profile),
+    )
+
+
+def _street_speed(network: Network, profile: SpeedProfile) -> NDArray[np.float64] | None:
+    """Return the speed that streets give this traveller [m/s], or None where it is the traveller's own."""
+    if profile.speeds == "own":
+        return None
+    if network.edge_speed_kmh is None:
+        raise StudyError(
+            f"{profile.name}.speeds = 'street': 路网 (mode = {network.mode!r}) 没有道路速度;请用 mode = 'drive' 的规则"
+            "构建路网, 或用 speeds = 'own'",
+            f"{profile.name}.speeds = 'street': the network (mode = {network.mode!r}) has no speeds of streets; build "
+            "it with the rules of mode 'drive', or use speeds = 'own'",
+        )
+    bad = int((~(np.isfinite(network.edge_speed_kmh) & (network.edge_speed_kmh > 0))).sum())
+    if bad:
+        raise StudyError(
+            f"edge_speed_kmh: {bad} 条路段的速度不是正数;请检查规则表中的速度",
+            f"edge_speed_kmh: {bad} edges have no positive speed; check the speeds of the rules",
+        )
+    out: NDArray[np.float64] = network.edge_speed_kmh * profile.street_factor / 3.6
+    return out
+
+
+def _waits(network: Network, profile: SpeedProfile) -> NDArray[np.int64] | None:
+    """Return the wait at each node [ms], or None where nobody waits."""
+    if network.node_control is None:
+        return None
+    seconds = np.array([profile.delays.get(control, 0.0) for control in CONTROLS])
+    wait = np.rint(seconds * 1000).astype(np.int64)[network.node_control]
+    return wait if wait.any() else None
 
 
 def _one_way(
-    network: Network, profile: SpeedProfile, name: str, climb: NDArray[np.float64], allowed: NDArray[np.bool_]
+    network: Network,
+    profile: SpeedProfile,
+    name: str,
+    climb: NDArray[np.float64],
+    allowed: NDArray[np.bool_],
+    street: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.int64], float]:
-    """Return the costs in one direction [ms], and the largest factor on the level speed that slope gave."""
-    factor = slope_factor(name, climb)
-    speed = profile.speed_ms * factor
+    """Return the costs in one direction [ms], and the fastest speed over that of the profile but for steps."""
+    speed = profile.speed_ms * slope_factor(name, climb)
+    if street is not None:
+        speed = np.minimum(speed, street)
+    factor = speed / profile.speed_ms
     speed[network.edge_structure == STRUCTURES.index("steps")] *= profile.steps_factor
     can = allowed & (speed > 0)
     if profile.max_slope is not None:

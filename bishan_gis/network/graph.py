@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import folium
     import geopandas as gpd
+    import networkx as nx
     import pandas as pd
     from numpy.typing import NDArray
     from pyproj import CRS
+    from shapely import MultiPolygon, Polygon
+
+    from bishan_gis.network.rules import Rules
 
 __all__ = ["CONTROLS", "STRUCTURES", "Network"]
 
@@ -99,6 +107,225 @@ class Network:
     node_control: NDArray[np.uint8] | None = None
     turns: NDArray[np.int32] | None = None
 
+    @classmethod
+    def from_osm(
+        cls,
+        path: str | Path,
+        *,
+        crs: CRS | str,
+        mode: str = "walk",
+        rules: Rules | None = None,
+        extent: Polygon | MultiPolygon | None = None,
+        kind: str = "observed",
+        controls: bool | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Network:
+        """Read the streets of an OSM file that one mode of travel may use.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            ``.osm.pbf``, ``.osm``, ``.osm.gz`` or ``.osm.bz2``.
+        crs : pyproj.CRS or str
+            Working CRS [m].
+        mode : str
+            ``walk``, ``cycle`` or ``drive``: whose rules of the package decide.
+        rules : Rules, optional
+            Own rules; then `mode` is that of the rules.
+        extent : shapely.Polygon or shapely.MultiPolygon, optional
+            Where the data is complete, in `crs`; nodes outside are frontier.
+        kind : str
+            What an edge rests on when its way has no ``data_kind`` tag.
+        controls : bool, optional
+            Cut streets at signals, crossings and signs; left out, all modes but walking do.
+        progress : callable, optional
+            Called with the number of objects read.
+
+        Returns
+        -------
+        Network
+            As :func:`bishan_gis.network.build.build_network` gives it.
+
+        Raises
+        ------
+        MissingFileError, BrokenFileError
+            The file is not there or cannot be read.
+        NoDataError
+            No street is left that may be used.
+        CrsError
+            The working CRS is not metric or does not reach the data.
+
+        Examples
+        --------
+        >>> Network.from_osm("district.osm.pbf", crs="EPSG:4544", mode="drive")  # doctest: +SKIP
+        """
+        from bishan_gis.network.build import network_from_osm
+        from bishan_gis.network.rules import load_rules
+
+        rules = load_rules(mode=mode) if rules is None else rules
+        return network_from_osm(
+            path, crs=crs, rules=rules, extent=extent, kind=kind, controls=controls, progress=progress
+        )
+
+    @classmethod
+    def from_networkx(cls, graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Network:
+        """Return an osmnx graph as a network.
+
+        Parameters
+        ----------
+        graph : networkx.MultiDiGraph
+            As osmnx makes it, simplified or not, projected or in degrees.
+        crs : pyproj.CRS or str, optional
+            Working CRS [m]; that of the graph where left out, which must then be projected.
+
+        Returns
+        -------
+        Network
+            As :func:`bishan_gis.network.convert.from_networkx` gives it.
+
+        Examples
+        --------
+        >>> graph = ox.graph_from_place("Bishan, Chongqing")  # doctest: +SKIP
+        >>> Network.from_networkx(graph, crs="EPSG:4544")  # doctest: +SKIP
+        """
+        from bishan_gis.network.convert import from_networkx
+
+        return from_networkx(graph, crs=crs)
+
+    @classmethod
+    def from_edges(
+        cls,
+        edges: gpd.GeoDataFrame,
+        *,
+        crs: CRS | str | None = None,
+        mode: str = "walk",
+        tolerance_m: float = 0.0,
+        split: bool = False,
+        extent: Polygon | MultiPolygon | None = None,
+        kind: str = "observed",
+    ) -> Network:
+        """Build a network of own roads; they meet where their ends are shared, never where lines only cross.
+
+        Parameters
+        ----------
+        edges : geopandas.GeoDataFrame
+            One LineString per road; optional columns ``oneway, speed_kmh, structure, highway, name, kind, way``.
+        crs : pyproj.CRS or str, optional
+            Working CRS [m]; that of the table where left out.
+        mode : str
+            Mode of travel the roads are for.
+        tolerance_m : float
+            Ends this close to each other are one node [m]; 0: only equal ones.
+        split : bool
+            Roads also meet at vertices that they share.
+        extent : shapely.Polygon or shapely.MultiPolygon, optional
+            Where the data is complete, in the working CRS; nodes outside are frontier.
+        kind : str
+            What an edge rests on when the table does not say.
+
+        Returns
+        -------
+        Network
+            As :func:`bishan_gis.network.from_edges.network_from_edges` gives it.
+
+        Examples
+        --------
+        >>> import geopandas as gpd
+        >>> lines = gpd.GeoSeries.from_wkt(["LINESTRING (0 0, 100 0)", "LINESTRING (100 0, 100 50)"], crs="EPSG:4544")
+        >>> Network.from_edges(gpd.GeoDataFrame(geometry=lines)).n_nodes
+        3
+        """
+        from bishan_gis.network.from_edges import network_from_edges
+
+        return network_from_edges(
+            edges, crs=crs, mode=mode, tolerance_m=tolerance_m, split=split, extent=extent, kind=kind
+        )
+
+    def to_networkx(self) -> nx.MultiDiGraph:
+        """Return the network as a graph that osmnx accepts, see :func:`bishan_gis.network.convert.to_networkx`."""
+        from bishan_gis.network.convert import to_networkx
+
+        return to_networkx(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the network into one file, see :func:`bishan_gis.network.storage.save_network`.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file; the customary ending is ``.bgnet``. One that stands there is replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Examples
+        --------
+        >>> network.save("bishan.bgnet")  # doctest: +SKIP
+        >>> Network.load("bishan.bgnet")  # doctest: +SKIP
+        """
+        from bishan_gis.network.storage import save_network
+
+        return save_network(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, *, verify: bool = False) -> Network:
+        """Open a saved network in milliseconds, see :func:`bishan_gis.network.storage.load_network`.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file.
+        verify : bool
+            Also read all of it and compare its checksum.
+
+        Returns
+        -------
+        Network
+            Its arrays are mapped from the file.
+        """
+        from bishan_gis.network.storage import load_network
+
+        return load_network(path, verify=verify)
+
+    def explore(self, column: str | None = None, **options: Any) -> folium.Map:
+        """Draw the streets on a map that needs no internet, see :func:`bishan_gis.quick_map.explore`.
+
+        Parameters
+        ----------
+        column : str, optional
+            Column of :attr:`edges` that gives the colour.
+        **options
+            Passed on to :func:`bishan_gis.quick_map.explore`, such as ``tooltip, bounds, limit, m``.
+
+        Returns
+        -------
+        folium.Map
+            Shows itself in a notebook; ``save("page.html")`` writes it.
+        """
+        from bishan_gis.quick_map import explore
+
+        frame = self.edges.drop(columns=["u", "v"])
+        return explore(frame, column, **{"tooltip": ["name", "highway", "length_m"], **options})
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Make the texts of a loaded network when they are first asked for."""
+            waiting = self.__dict__.get("_waiting", {})
+            if name not in waiting:
+                msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+                raise AttributeError(msg)
+            code, end, text = waiting[name]
+            letters, start = text.tobytes(), 0
+            values = np.empty(len(end), dtype=object)
+            for i, stop in enumerate(end.tolist()):
+                values[i] = letters[start:stop].decode("utf-8")
+                start = stop
+            self.__dict__[name] = out = values[code]
+            return out
+
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
@@ -152,7 +379,7 @@ class Network:
 
     @property
     def edges(self) -> gpd.GeoDataFrame:
-        """Edges as a table, one row per street piece, both directions in it."""
+        """Edges as a table, one row per street piece, both directions in it; ``speed_kmh`` where known."""
         import geopandas as gpd
 
         return gpd.GeoDataFrame(
@@ -167,6 +394,7 @@ class Network:
                 "backward": self.edge_backward,
                 "length_m": self.edge_length_m,
                 "kind": self.edge_kind,
+                **({} if self.edge_speed_kmh is None else {"speed_kmh": self.edge_speed_kmh}),
             },
             geometry=self.lines,
             crs=self.crs,
@@ -190,12 +418,27 @@ class Network:
             "components": int(comp.max()) + 1 if self.n_nodes else 0,
             "main_component_share": round(float(length[0] / max(length.sum(), 1e-9)), 4),
             "frontier_nodes": int(self.node_frontier.sum()),
+            **self._vehicle_facts(),
             "elevation_m": self._elevation_range(),
             "by_structure_km": {
                 name or "street": round(float(self.edge_length_m[self.edge_structure == i].sum()) / 1000, 3)
                 for i, name in enumerate(STRUCTURES)
             },
         }
+
+    def _vehicle_facts(self) -> dict[str, Any]:
+        """Return what only networks with speeds, waits or forbidden turns have."""
+        out: dict[str, Any] = {}
+        if self.edge_speed_kmh is not None:
+            speeds, where = np.unique(self.edge_speed_kmh, return_inverse=True)
+            km = np.bincount(where, weights=self.edge_length_m) / 1000
+            out["by_speed_km"] = {f"{s:g} km/h": round(float(k), 3) for s, k in zip(speeds, km, strict=True)}
+        if self.node_control is not None:
+            count = np.bincount(self.node_control, minlength=len(CONTROLS))
+            out["controls"] = {name: int(c) for name, c in zip(CONTROLS, count, strict=False) if name and c}
+        if self.turns is not None:
+            out["forbidden_turns"] = len(self.turns)
+        return out
 
     def _elevation_range(self) -> list[float] | None:
         known = self.node_elevation_m[np.isfinite(self.node_elevation_m)]

@@ -1,7 +1,7 @@
 """The rule table: from OSM tags to who may pass.
 
-The rules are data (``data/walk_rules.toml``): ordered, the first that matches decides, each with its reason
-in two languages and its source. A table for another mode is another file of the same form.
+The rules are data (``data/walk_rules.toml``, ``cycle_rules.toml``, ``drive_rules.toml``): ordered, the first that
+matches decides, each with its reason in two languages and its source.
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.errors import BrokenFileError, MissingFileError, SchemaError
+from bishan_gis.errors import BrokenFileError, MissingFileError, SchemaError, StudyError
 from bishan_gis.schema import nearest_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NO_RULE", "Decisions", "Rule", "Rules", "apply_rules", "load_rules"]
+__all__ = ["MODES", "NO_RULE", "Decisions", "Rule", "Rules", "apply_rules", "load_rules"]
 
 #: What a way is counted under when no rule decides; it is denied.
 NO_RULE = "no_rule"
 
-_WALK = Path(__file__).parents[1] / "data" / "walk_rules.toml"
+#: Modes of travel for which the package has rules.
+MODES = ("walk", "cycle", "drive")
+
+_DATA = Path(__file__).parents[1] / "data"
 _DECISIONS = {
     "way": ("allow", "deny"),
-    "direction": ("forward", "backward"),
+    "direction": ("forward", "backward", "both"),
     "node": ("pass", "block"),
 }
 _FIELDS = ("id", "match", "decision", "zh", "en", "source")
@@ -47,7 +50,7 @@ class Rule:
         Conditions that must all hold: tag, values, whether the tag must have one of them (True) or none
         of them (False). ``*`` stands for any value.
     decision : str
-        ``allow`` or ``deny``; ``forward`` or ``backward``; ``pass`` or ``block``.
+        ``allow`` or ``deny``; ``forward``, ``backward`` or ``both``; ``pass`` or ``block``.
     zh, en : str
         What it means.
     source : str
@@ -83,7 +86,7 @@ class Rules:
     Attributes
     ----------
     mode : str
-        ``walk`` ...
+        ``walk``, ``cycle`` or ``drive``.
     way, direction, node : tuple of Rule
         In the order they are tried.
     """
@@ -132,13 +135,18 @@ class Decisions:
     names: tuple[str, ...]
 
 
-def load_rules(path: str | Path | None = None) -> Rules:
+def load_rules(path: str | Path | None = None, *, mode: str = "walk", table: str = "") -> Rules:
     """Read a rule table.
 
     Parameters
     ----------
     path : str or pathlib.Path, optional
-        A TOML file in the form of ``data/walk_rules.toml``; the walking rules of the package by default.
+        A TOML file in the form of ``data/walk_rules.toml``; the rules of the package for `mode` by default.
+    mode : str
+        ``walk``, ``cycle`` or ``drive``. A file of one's own that names its mode keeps that.
+    table : str
+        A table of the package for special travellers of this mode, such as ``emergency``. A table may say
+        ``extends = "drive"``: its rules are tried first, then those of the mode.
 
     Returns
     -------
@@ -147,22 +155,36 @@ def load_rules(path: str | Path | None = None) -> Rules:
 
     Raises
     ------
+    StudyError
+        There is no such mode.
     MissingFileError
         There is no such file.
     BrokenFileError
         The file is not TOML.
     SchemaError
         Rules lack an id, a condition or a decision, or repeat an id; all problems are named at once.
+
+    Examples
+    --------
+    >>> [r.decision for r in load_rules(mode="drive").way if r.id == "motorway"]
+    ['allow']
     """
-    file = _WALK if path is None else Path(path)
+    if mode not in MODES:
+        known = ", ".join(MODES)
+        raise StudyError(f"mode: 没有出行方式 {mode!r};可用: {known}", f"mode: no mode {mode!r}; known: {known}")
+    file = _DATA / f"{table or mode}_rules.toml" if path is None else Path(path)
     name = file.name if path is None else str(path)
     if not file.is_file():
         raise MissingFileError(f"{name}: 找不到通行规则文件,请检查路径", f"{name}: no such rule table; check the path")
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise BrokenFileError(f"{name}: 不是有效的 TOML ({err})", f"{name}: not valid TOML ({err})") from err
-    return _parse(table, name)
+    rules = _parse(data, name, mode)
+    if "extends" not in data:
+        return rules
+    base = load_rules(mode=str(data["extends"]))
+    return Rules(base.mode, *(getattr(rules, part) + getattr(base, part) for part in _DECISIONS))
 
 
 def apply_rules(tags: Iterable[Mapping[str, str]], rules: Rules) -> Decisions:
@@ -218,10 +240,13 @@ def _keys(rules: Iterable[Rule]) -> tuple[str, ...]:
     return tuple(sorted({key for rule in rules for key, _, _ in rule.match}))
 
 
-def _parse(table: dict[str, Any], name: str) -> Rules:
+def _parse(table: dict[str, Any], name: str, mode: str) -> Rules:
     problems: list[str] = []
-    unknown = [k for k in table if k not in ("mode", *_DECISIONS)]
-    problems += [f"{k}: unknown section" + _hint(k, ("mode", *_DECISIONS)) for k in unknown]
+    mode = str(table.get("mode", mode))
+    if mode not in MODES:
+        problems.append(f"mode: {mode!r} is not one of {', '.join(MODES)}")
+    known = ("mode", "extends", *_DECISIONS)
+    problems += [f"{k}: unknown section" + _hint(k, known) for k in table if k not in known]
     sections: dict[str, tuple[Rule, ...]] = {}
     for section, decisions in _DECISIONS.items():
         rules = [
@@ -238,7 +263,7 @@ def _parse(table: dict[str, Any], name: str) -> Rules:
             f"{name}: 通行规则有 {len(problems)} 处错误: {shown}",
             f"{name}: {len(problems)} problems in the rules: {shown}",
         )
-    return Rules(mode=str(table.get("mode", "walk")), **sections)
+    return Rules(mode=mode, **sections)
 
 
 def _parse_rule(row: dict[str, Any], where: str, decisions: tuple[str, ...], problems: list[str]) -> Rule:

@@ -45,6 +45,18 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
         "无法判断的人口 (远离道路, 或数据在阈值内中断)",
         "people for whom the data cannot tell (off the network, or the data ends within the threshold)",
     ),
+    "people_reached": ("people", "阈值内到达的人口", "people with status reached"),
+    "people_valued": ("people", "有指标值的人口", "people for whom there is a value"),
+    "opening_hours": ("", "开放时间 (OSM 写法)", "opening hours, as OSM writes them"),
+    "measure_name": ("", "指标在研究中的名称", "name of the measure in the study"),
+    "label": ("", "指标的名称", "what the measure is called"),
+    "mode": ("", "出行方式: walk 步行, cycle 骑行, drive 驾车", "mode of travel: walk, cycle, drive"),
+    "services": ("", "设施类别,以 + 相连", "services, joined by +"),
+    "unit": (
+        "",
+        "value 的单位: s 秒, facilities 个, places 位, .../person 人均, 1 无量纲",
+        "unit of `value`: s, facilities, places, .../person, 1: none",
+    ),
     "people_total": ("people", "总人口", "all people"),
     "radius_m": ("m", "直线半径", "straight-line radius"),
     "cell_id": ("", "人口单元编号", "population cell"),
@@ -80,6 +92,28 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     "control": ("people", "控制总数", "control total"),
     "placed": ("people", "落到单元的人口", "people placed on cells"),
     "difference": ("people", "差 (应为 0)", "difference, must be 0"),
+}
+
+
+_MEASURE = {
+    "measure": ("", "指标 (measures.toml)", "measure, key of measures.toml"),
+    "cutoff_s": ("s", "时间阈值", "longest time that counts"),
+    "kind": ("", "数据性质;容量取默认值时为 assumed", "what it rests on; assumed where a default capacity was used"),
+}
+#: The same for columns that mean something of their own in one file.
+OWN: dict[str, dict[str, tuple[str, str, str]]] = {
+    "measures.parquet": {
+        **_MEASURE,
+        "value": ("see unit", "指标值,单位见 unit;空 = 无值", "the measure, in `unit`; empty: none"),
+    },
+    "measures_zones.csv": {
+        **_MEASURE,
+        "value": (
+            "see unit",
+            "有值人口的加权平均;空 = 无人有值",
+            "mean over the people who have a value; empty: nobody has",
+        ),
+    },
 }
 
 
@@ -146,7 +180,7 @@ def write_dictionary(
         for column in table.columns:
             if column == "geometry":
                 continue
-            unit, zh, en = known.get(str(column), given)
+            unit, zh, en = OWN.get(file, {}).get(str(column)) or known.get(str(column), given)
             rows.append((file, str(column), str(table[column].dtype), unit, zh, en))
     frame = pd.DataFrame(rows, columns=["file", "column", "type", "unit", "meaning_zh", "meaning_en"])
     write_csv(frame, path)

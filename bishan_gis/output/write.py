@@ -52,6 +52,8 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
             "merged_facilities.csv": results.merged,
             "walk_rules.csv": results.network.rules,
         }
+        if results.measures is not None and results.zone_measures is not None:
+            tables |= {"measures.parquet": results.measures, "measures_zones.csv": results.zone_measures}
         for name, table in tables.items():
             write = write_parquet if name.endswith(".parquet") else write_csv
             write(table, out.path("tables", name))

@@ -118,13 +118,16 @@ def find_facilities(
                     "service": service,
                     "name": title,
                     "capacity": _capacity(tags),
+                    "opening_hours": str(tags.get("opening_hours") or "").strip(),
                     "source": name,
                     "kind": tags["data_kind"] if tags.get("data_kind") in KINDS else kind,
                     "geometry": geometry,
                 }
             )
     _check_services(unknown, set(declared) - known_rows, classes, name)
-    frame = gpd.GeoDataFrame(rows, columns=list(FACILITIES), geometry="geometry", crs=WGS84)
+    frame = gpd.GeoDataFrame(
+        rows, columns=[*FACILITIES[:-1], "opening_hours", "geometry"], geometry="geometry", crs=WGS84
+    )
     frame["capacity"] = frame["capacity"].astype(float)
     frame = frame.sort_values("facility_id", ignore_index=True)
     twice = frame["facility_id"][frame["facility_id"].duplicated()]
@@ -250,16 +253,21 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
     geometry = frame.geometry.to_numpy().copy()
     kinds, names = frame["kind"].to_list(), frame["name"].to_list()
     capacity = frame["capacity"].to_numpy(dtype=float).copy()
+    hours = frame.get("opening_hours", pd.Series("", index=frame.index)).fillna("").to_list()
     members = pd.Series(rank).groupby(keeper[rank], sort=True).apply(list)
     for one, group in members[members.map(len) > 1].items():
         keep = int(str(one))
         names[keep] = next((names[i] for i in group if names[i]), "")
         capacity[keep] = next((capacity[i] for i in group if capacity[i] == capacity[i]), np.nan)
+        hours[keep] = next((hours[i] for i in group if hours[i]), "")
         areas = [i for i in group if shapely.get_dimensions(geometry[i]) == 2]
         if areas and areas != [keep]:
             kinds[keep] = weakest_kind([kinds[keep], *(kinds[i] for i in areas)])
             geometry[keep] = shapely.union_all([geometry[i] for i in areas])
-    out = gpd.GeoDataFrame(frame.assign(name=names, capacity=capacity, kind=kinds), geometry=geometry, crs=frame.crs)
+    columns: dict[str, Any] = {"name": names, "capacity": capacity, "kind": kinds}
+    if "opening_hours" in frame.columns:
+        columns["opening_hours"] = hours
+    out = gpd.GeoDataFrame(frame.assign(**columns), geometry=geometry, crs=frame.crs)
     merged = _merged_table(frame, pairs, keeper)
     return out.loc[keeper == np.arange(n)].reset_index(drop=True), merged
 

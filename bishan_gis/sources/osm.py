@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.errors import BrokenFileError, MissingFileError
-from bishan_gis.sources.osm_reader import LEFT_OUT, OsmReader
+from bishan_gis.sources.osm_reader import LEFT_OUT, OsmReader, Restriction
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
     from shapely import Polygon
 
-__all__ = ["AREA_KEYS", "LEFT_OUT", "POINT_KEYS", "SUFFIXES", "WAY_KEYS", "OsmData", "describe_osm", "load_osm"]
+__all__ = ["AREA_KEYS", "LEFT_OUT", "POINT_KEYS", "SUFFIXES", "WAY_KEYS", "OsmData", "Restriction"]
+__all__ += ["describe_osm", "load_osm"]
 
 #: File names that are read.
 SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
@@ -113,6 +114,8 @@ class OsmData:
         The bounding box that the file's header declares.
     header : dict
         ``generator`` and ``timestamp`` where the file says so.
+    restrictions : list of Restriction
+        Relations that forbid turns, by id.
     """
 
     path: str
@@ -130,6 +133,7 @@ class OsmData:
     left_out: dict[str, int] = field(default_factory=dict)
     box: Polygon | None = None
     header: dict[str, str] = field(default_factory=dict)
+    restrictions: list[Restriction] = field(default_factory=list)
 
     @property
     def bounds(self) -> tuple[float, float, float, float] | None:
@@ -161,6 +165,7 @@ def load_osm(
     way_keys: Iterable[str] = WAY_KEYS,
     point_keys: Iterable[str] = POINT_KEYS,
     area_keys: Iterable[str] = AREA_KEYS,
+    restrictions: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> OsmData:
     """Read an OSM file.
@@ -172,6 +177,8 @@ def load_osm(
         (nodes, ways, relations).
     way_keys, point_keys, area_keys : iterable of str
         An object with one of these keys is kept. A closed ``highway`` is an area only with ``area=yes``.
+    restrictions : bool
+        Read the relations that forbid turns.
     progress : callable, optional
         Called with the number of objects seen so far, every 20,000 objects.
 
@@ -196,7 +203,7 @@ def load_osm(
     from osmium import InvalidLocationError
 
     file = _check_file(Path(path))
-    reader = OsmReader(tuple(way_keys), tuple(point_keys), tuple(area_keys))
+    reader = OsmReader(tuple(way_keys), tuple(point_keys), tuple(area_keys), restrictions=restrictions)
     try:
         header, box = reader.read(file, progress)
     except (RuntimeError, ValueError, InvalidLocationError) as err:
@@ -311,6 +318,7 @@ def _assemble(reader: OsmReader, path: str, header: dict[str, str], box: Polygon
         left_out=reader.left_out,
         box=box,
         header=header,
+        restrictions=sorted(reader.restrictions, key=lambda r: r.id),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from shapely import Polygon
 
-__all__ = ["LEFT_OUT", "OsmReader"]
+__all__ = ["LEFT_OUT", "RESTRICTION_KEYS", "OsmReader", "Restriction"]
 
 #: What :attr:`OsmData.left_out` counts, in Chinese and in English.
 LEFT_OUT = {
@@ -25,16 +26,59 @@ LEFT_OUT = {
     "relations_broken": ("无法拼合的多边形关系", "area relations that could not be assembled"),
 }
 
+#: A relation with one of these keys may forbid a turn. Those that bind only buses or lorries are not among them.
+RESTRICTION_KEYS = (
+    "restriction",
+    "restriction:vehicle",
+    "restriction:motor_vehicle",
+    "restriction:motorcar",
+    "restriction:bicycle",
+    "restriction:conditional",
+)
+
 _RAILWAY_AREAS = {"station", "halt", "platform", "platform_edge", "depot", "yard"}
 _AREA_RELATIONS = {"multipolygon", "boundary"}
 _PROGRESS_STEP = 20_000
 
 
+@dataclass(frozen=True)
+class Restriction:
+    """A relation that forbids a turn, or allows only one.
+
+    Attributes
+    ----------
+    id : int
+        OSM id of the relation.
+    tags : dict
+        Its tags.
+    from_ways, to_ways : tuple of int
+        OSM ids of the ways one comes by and goes on by.
+    via_nodes, via_ways : tuple of int
+        OSM ids of what lies between.
+    """
+
+    id: int
+    tags: dict[str, str]
+    from_ways: tuple[int, ...]
+    to_ways: tuple[int, ...]
+    via_nodes: tuple[int, ...] = ()
+    via_ways: tuple[int, ...] = ()
+
+
 class OsmReader:
     """Collects one file; ids and coordinates go to flat arrays as they come."""
 
-    def __init__(self, way_keys: tuple[str, ...], point_keys: tuple[str, ...], area_keys: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        way_keys: tuple[str, ...],
+        point_keys: tuple[str, ...],
+        area_keys: tuple[str, ...],
+        *,
+        restrictions: bool = False,
+    ) -> None:
         self.way_keys, self.point_keys, self.area_keys = way_keys, point_keys, area_keys
+        self.restriction_keys = RESTRICTION_KEYS if restrictions else ()
+        self.restrictions: list[Restriction] = []
         self.left_out: dict[str, int] = dict.fromkeys(LEFT_OUT, 0)
         self.point_id, self.point_lonlat = array("q"), array("d")
         self.point_tags: list[dict[str, str]] = []
@@ -83,7 +127,8 @@ class OsmReader:
         for entity, keys in (
             (osmium.osm.NODE, self.point_keys),
             (osmium.osm.WAY, line_or_ring),
-            (osmium.osm.AREA | osmium.osm.RELATION, self.area_keys),
+            (osmium.osm.AREA, self.area_keys),
+            (osmium.osm.RELATION, self.area_keys + self.restriction_keys),
         ):
             if keys:
                 wanted = wanted | entity
@@ -145,8 +190,17 @@ class OsmReader:
             return np.array(pairs, dtype="<f8").tobytes().hex()
 
     def _take_relation(self, relation: Any) -> None:
-        if relation.tags.get("type") in _AREA_RELATIONS:
-            self.relations.add(relation.id)
+        tags = relation.tags
+        kind = tags.get("type", "")
+        if kind in _AREA_RELATIONS:
+            if any(key in tags for key in self.area_keys):
+                self.relations.add(relation.id)
+        elif kind == "restriction" and any(key in tags for key in self.restriction_keys):
+            members: dict[tuple[str, str], list[int]] = {}
+            for member in relation.members:
+                members.setdefault((member.type, member.role), []).append(member.ref)
+            found = [tuple(members.get(k, ())) for k in (("w", "from"), ("w", "to"), ("n", "via"), ("w", "via"))]
+            self.restrictions.append(Restriction(relation.id, dict(tags), *found))
 
     def _take_area(self, area: Any) -> None:
         from_way, number = area.from_way(), area.orig_id()

@@ -1,0 +1,92 @@
+"""The measures of a study, from its tables to values per cell and means per zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bishan_gis.access.study_measures import compute_measures, zone_measures
+from bishan_gis.places.entrances import find_access_points
+from bishan_gis.schema import weakest_kind
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+    from bishan_gis.network.costs import EdgeCosts
+    from bishan_gis.network.graph import Network
+    from bishan_gis.study import Study
+
+__all__ = ["run_measures"]
+
+
+def run_measures(
+    study: Study,
+    networks: Mapping[str, tuple[Network, EdgeCosts]],
+    cells: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    facilities: gpd.GeoDataFrame,
+    access_points: pd.DataFrame,
+    entrances: gpd.GeoDataFrame,
+    age_groups: Mapping[str, Sequence[str]],
+    *,
+    kind: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compute the measures that a study asks for, and their means per zone.
+
+    Parameters
+    ----------
+    study : Study
+        What is asked for.
+    networks : mapping of str to (Network, EdgeCosts)
+        Mode -> streets and their costs.
+    cells, zones, facilities : geopandas.GeoDataFrame
+        People, zones, facilities in the working CRS.
+    access_points : pandas.DataFrame
+        Where facilities are entered on foot; for other modes they are looked for on their own streets.
+    entrances : geopandas.GeoDataFrame
+        Mapped entrances.
+    age_groups : mapping of str to sequence of str
+        Age group -> columns of `cells` to add up.
+    kind : str
+        What the inputs rest on.
+    progress : callable, optional
+        Called with measures done and in all.
+
+    Returns
+    -------
+    measures, means : pandas.DataFrame
+        See :func:`~bishan_gis.access.study_measures.compute_measures` and
+        :func:`~bishan_gis.access.study_measures.zone_measures`.
+    """
+    points = {"walk": access_points}
+    for mode in sorted({m.mode for m in study.measures} - {"walk"}):
+        wanted = {s for m in study.measures if m.mode == mode for s in m.services}
+        some = facilities[facilities["service"].isin(wanted)].reset_index(drop=True)
+        found = find_access_points(some, networks[mode][0], entrances=entrances)
+        points[mode] = found.merge(some[["facility_id", "service"]], on="facility_id")
+    table = compute_measures(
+        study.measures,
+        networks,
+        cells,
+        facilities,
+        points,
+        age_groups=age_groups,
+        max_snap_m={mode: section.max_snap_m for mode, section in study.modes.items()},
+        kind=kind,
+        progress=progress,
+    )
+    means = zone_measures(
+        table,
+        cells,
+        zones,
+        measures=study.measures,
+        age_groups=age_groups,
+        member={"district": "district", "direction": "direction", "township": "zone_id"},
+        lang=study.lang,
+    )
+    drawn = {k: weakest_kind([k, study.directions.kind]) for k in means["kind"].unique()}
+    by_direction = means["zone_kind"] == "direction"
+    means["kind"] = means["kind"].where(~by_direction, means["kind"].map(drawn))
+    return table, means

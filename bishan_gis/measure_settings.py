@@ -1,0 +1,172 @@
+"""``[[measures]]`` of ``study.toml``: what is asked for, checked against the table of measures that there are."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from bishan_gis.schema import nearest_name
+
+__all__ = ["DECAYS", "Decay", "Measure", "Mode", "Section", "load_measures", "wrong"]
+
+Mode = Literal["walk", "cycle", "drive"]
+Positive = Annotated[float, Field(gt=0)]
+
+#: Decay function -> settings it needs, settings it may have; of time in minutes, in Python in seconds.
+DECAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "binary": (("cutoff_min",), ()),
+    "linear": (("cutoff_min",), ()),
+    "catchment_gaussian": (("cutoff_min",), ()),
+    "exponential": (("rate_per_min",), ()),
+    "gaussian": (("sigma_min",), ()),
+    "logistic": (("midpoint_min", "sd_min"), ()),
+    "power": (("exponent",), ("least_min",)),
+    "stepped": (("steps_min", "weights"), ()),
+}
+
+
+class Section(BaseModel):
+    """A table of ``study.toml``: no key that is not known, nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@cache
+def load_measures() -> dict[str, dict[str, Any]]:
+    """Return the table of measures: name -> ``function, needs, may, unit, zh, en``.
+
+    Examples
+    --------
+    >>> load_measures()["gravity"]["needs"]
+    ['cutoff_min', 'decay']
+    """
+    text = files("bishan_gis").joinpath("data/measures.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def wrong(zh: str, en: str) -> PydanticCustomError:
+    """Return an error of a setting in both languages."""
+    return PydanticCustomError("study", "{en}", {"zh": zh, "en": en})
+
+
+def _check_settings(model: Section, what: str, needs: Any, may: Any, always: set[str]) -> None:
+    """Raise when settings are missing or mean nothing here."""
+    given = model.model_fields_set - always
+    missing = [key for key in needs if key not in given]
+    idle = sorted(given - set(needs) - set(may))
+    if missing:
+        raise wrong(f"{what} 还需要 {'、'.join(missing)}", f"{what} also needs {', '.join(missing)}")
+    if idle:
+        known = [*needs, *may]
+        raise wrong(
+            f"{what} 不使用 {'、'.join(idle)};可用: {'、'.join(known)}",
+            f"{what} does not use {', '.join(idle)}; it knows {', '.join(known)}",
+        )
+
+
+def _rises(ends: list[float]) -> bool:
+    return sorted(set(ends)) == ends
+
+
+def _known_name(name: str, known: Any, zh: str, en: str) -> str:
+    if name not in known:
+        hint = nearest_name(name, known)
+        shown = ", ".join(known)
+        raise wrong(
+            f"没有{zh} {name};" + (f"最接近的是 {hint}" if hint else f"可用: {shown}"),
+            f"no {en} {name}; " + (f"the nearest is {hint}" if hint else f"known: {shown}"),
+        )
+    return name
+
+
+class Decay(Section):
+    """How willingness to travel falls with time: a function of :mod:`bishan_gis.access.decay`."""
+
+    type: str
+    cutoff_min: Positive | None = None
+    rate_per_min: Positive | None = None
+    sigma_min: Positive | None = None
+    midpoint_min: Positive | None = None
+    sd_min: Positive | None = None
+    exponent: Positive | None = None
+    least_min: Positive | None = None
+    steps_min: list[Positive] | None = None
+    weights: list[Annotated[float, Field(ge=0)]] | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _type(cls, value: str) -> str:
+        return _known_name(value, DECAYS, "衰减函数", "decay function")
+
+    @model_validator(mode="after")
+    def _settings(self) -> Decay:
+        needs, may = DECAYS[self.type]
+        _check_settings(self, f"decay {self.type}", needs, may, {"type"})
+        return self
+
+
+class Measure(Section):
+    """One measure of the study: a function of :mod:`bishan_gis.access`, under its own name."""
+
+    name: Annotated[str, Field(pattern=r"^[\w\-]+$")]
+    measure: str
+    services: list[str] = Field(min_length=1, description="facilities of all of them together")
+    zh: str = Field(default="", description="what it is called on tables and maps")
+    en: str = ""
+    mode: Mode = "walk"
+    direction: Literal["to", "from"] = Field(default="to", description="from: facilities travel to people")
+    offset_min: Annotated[float, Field(ge=0)] = Field(default=0.0, description="what each trip costs besides: turn-out")
+    supply: Literal["count", "capacity"] = "count"
+    default_capacity: Positive | None = Field(default=None, description="where a facility has none: an assumption")
+    demand: str = Field(default="all", description="age group it is for")
+    cutoff_min: Positive | None = None
+    cutoffs_min: list[Positive] | None = Field(default=None, min_length=1)
+    from_min: Positive | None = None
+    to_min: Positive | None = None
+    steps_min: list[Positive] | None = Field(default=None, min_length=1)
+    weights: list[Annotated[float, Field(ge=0)]] | None = None
+    decay: Decay | None = None
+    k: Annotated[int, Field(ge=1)] | None = None
+    amount: Positive | None = None
+    rate_per_min: Positive | None = None
+    size_exponent: Positive | None = None
+    in_seconds: bool | None = None
+    alpha: Positive | None = None
+    tau_min: Positive | None = None
+    rho: Positive | None = None
+
+    @field_validator("measure")
+    @classmethod
+    def _measure(cls, value: str) -> str:
+        return _known_name(value, load_measures(), "指标", "measure")
+
+    @model_validator(mode="after")
+    def _settings(self) -> Measure:
+        row = load_measures()[self.measure]
+        always = {"name", "measure", "services", "zh", "en", "mode", "direction", "offset_min", "demand"}
+        may = [*row["may"], *(["default_capacity"] if self.supply == "capacity" else [])]
+        _check_settings(self, self.measure, row["needs"], may, always)
+        steps, weights = self.steps_min or [], self.weights or []
+        rules = {
+            ("cutoffs_min 须递增", "cutoffs_min must rise"): _rises(self.cutoffs_min or []),
+            ("steps_min 须递增", "steps_min must rise"): _rises(steps),
+            ("steps_min 与 weights 须一样多", "steps_min and weights must be as many"): len(steps) == len(weights),
+            ("from_min 须小于 to_min", "from_min must be below to_min"): (self.from_min or 0.0) < self.search_min,
+            ("offset_min 须小于时限", "offset_min must be below the cutoff"): self.offset_min < self.search_min,
+        }
+        for (zh, en), kept in rules.items():
+            if not kept:
+                raise wrong(zh, en)
+        return self
+
+    @property
+    def search_min(self) -> float:
+        """Longest time that counts [min]."""
+        several = [*(self.cutoffs_min or ()), *(self.steps_min or ())]
+        one = [t for t in (self.cutoff_min, self.to_min) if t is not None]
+        return float(max([*several, *one]))

@@ -1,0 +1,352 @@
+"""Measures of the study file: what may be asked for, what comes out, and that nothing else changes."""
+
+from __future__ import annotations
+
+from inspect import Parameter, signature
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from toy import EAST, NORTH, grid_network, make_network
+from toy_study import write_toy_study
+
+import bishan_gis as bg
+from bishan_gis.access import decay, study_measures
+from bishan_gis.access.study_measures import compute_measures, measure_function, measure_settings, zone_measures
+from bishan_gis.access.travel_matrix import travel_matrix
+from bishan_gis.errors import SchemaError, StudyError
+from bishan_gis.measure_settings import DECAYS, Measure, load_measures
+from bishan_gis.network.costs import edge_costs, load_profile
+
+WALK = load_profile("adult")
+SPEED = 4000 / 3600
+NEED = {
+    "cutoff_min": 10,
+    "cutoffs_min": [5, 10],
+    "from_min": 5,
+    "to_min": 12,
+    "steps_min": [5, 10],
+    "weights": [1.0, 0.5],
+    "decay": {"type": "linear", "cutoff_min": 12},
+    "k": 2,
+    "amount": 2,
+    "rate_per_min": 0.1,
+    "tau_min": 10,
+}
+
+
+def ask(measure: str, **changes: object) -> Measure:
+    given = {k: NEED[k] for k in load_measures()[measure]["needs"]}
+    return Measure.model_validate({"name": "m", "measure": measure, "services": ["a"], **given, **changes})
+
+
+# --- the table of measures ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(load_measures()))
+def test_the_table_fits_the_functions(name: str) -> None:
+    """What a measure needs here is what its function needs there; nothing is offered that it does not take."""
+    row = load_measures()[name]
+    assert set(row) == {"function", "needs", "may", "unit", "zh", "en"}
+    if name == "nearest_cost":
+        return
+    takes = signature(measure_function(name)).parameters
+    mine = measure_settings(ask(name), [k for k in row["needs"] if k not in ("supply", "demand")])
+    given = {k for k in mine if k in takes}
+    assert set(mine) - given <= {"cutoff_s"}, "the cutoff may also be that of the matrix"
+    needed = {k for k, p in takes.items() if p.default is Parameter.empty}
+    assert needed - {"travel_matrix", "supply", "demand"} <= given
+    for key in row["may"]:
+        assert key.replace("_per_min", "_per_s").replace("_min", "_s") in takes
+    assert ("supply" in takes) == ("supply" in row["may"])
+    assert ("demand" in takes) == ("demand" in row["may"])
+
+
+@pytest.mark.parametrize("name", list(DECAYS))
+def test_every_decay_can_be_asked_for(name: str) -> None:
+    needs, may = DECAYS[name]
+    values = {"steps_min": [5, 10], "weights": [1.0, 0.5], "exponent": 2}
+    given = {k: values.get(k, 3) for k in (*needs, *may)}
+    m = ask("gravity", decay={"type": name, **given})
+    made = measure_settings(m, ["decay"])["decay"]
+    assert 0 <= made([100.0])[0] <= 1
+    takes = signature(getattr(decay, name)).parameters
+    assert {k.replace("_per_min", "_per_s").replace("_min", "_s") for k in (*needs, *may)} == set(takes)
+
+
+def test_every_name_of_the_package_loads() -> None:
+    assert [name for name in bg.__all__ if not callable(getattr(bg, name)) and name != "__version__"] == []
+
+
+# --- what is wrong is said ----------------------------------------------------------------------------
+
+MEASURE = """
+[[measures]]
+name = "parks"
+measure = "gravity"
+services = ["park"]
+cutoff_min = 15
+decay = { type = "exponential", rate_per_min = 0.07 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "zh", "en"),
+    [
+        ('"gravity"', '"gravitty"', "最接近的是 gravity", "the nearest is gravity"),
+        ('"exponential"', '"exponental"', "最接近的是 exponential", "the nearest is exponential"),
+        ("cutoff_min = 15", "", "还需要 cutoff_min", "also needs cutoff_min"),
+        (
+            "cutoff_min = 15",
+            "cutof_min = 15",
+            "未知的键 measures.0.cutof_min;最接近的是",
+            "unknown key measures.0.cutof_min",
+        ),
+        ("cutoff_min = 15", "cutoff_min = 15\nk = 3", "不使用 k", "does not use k"),
+        ("rate_per_min", "sigma_min", "还需要 rate_per_min", "decay exponential also needs rate_per_min"),
+        ("cutoff_min = 15", 'cutoff_min = 15\nmode = "drive"', "需要 [drive] 一节", "needs a section [drive]"),
+        ("cutoff_min = 15", 'cutoff_min = 15\ndemand = "60+"', "没有年龄组 60+;可用: 65+", "no age group 60+"),
+        ("cutoff_min = 15", "cutoff_min = 15\noffset_min = 15", "offset_min 须小于时限", "offset_min must be below"),
+        (
+            "cutoff_min = 15",
+            "cutoff_min = 15\ndefault_capacity = 9",
+            "不使用 default_capacity",
+            "does not use default_",
+        ),
+        ("cutoff_min = 15", "cutoff_min = -1", "measures.0.cutoff_min = -1", "measures.0.cutoff_min = -1"),
+        ('services = ["park"]', "services = []", "measures.0.services", "measures.0.services"),
+        ('name = "parks"', 'name = "a b"', "measures.0.name", "measures.0.name"),
+        ("[[measures]]", MEASURE + "[[measures]]", "名称重复 parks", "names repeat: parks"),
+    ],
+)
+def test_errors_of_the_study_file(tmp_path: Path, old: str, new: str, zh: str, en: str) -> None:
+    file = write_toy_study(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8") + MEASURE.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(StudyError) as told:
+        bg.load_study(file)
+    assert zh in told.value.zh
+    assert en in told.value.en
+
+
+def test_a_service_that_is_not_there_and_a_profile_of_another_mode(tmp_path: Path) -> None:
+    file = write_toy_study(tmp_path)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + MEASURE.replace('"park"', '"parc"'), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"parks: parc \(park\?\)"):
+        bg.run(file, write=False)
+    file.write_text(text + '[drive]\nprofile = "adult"\n', encoding="utf-8")
+    with pytest.raises(StudyError, match="adult is for walk"):
+        bg.run(file, write=False)
+
+
+# --- by hand ------------------------------------------------------------------------------------------
+
+
+def _line_town(**options: object) -> pd.DataFrame:
+    """Return one measure on a street of 600 m with a facility at its start, data that ends at 600 m, and an island."""
+    network = make_network([(0, 0), (300, 0), (600, 0), (0, 900), (50, 900)], [(0, 1), (1, 2), (3, 4)], frontier=(2,))
+    cells = pd.DataFrame(
+        {
+            "cell_id": ["near", "far", "edge", "island", "off"],
+            "x": EAST + np.array([100.0, 400, 550, 25, 300]),
+            "y": NORTH + np.array([0.0, 0, 0, 900, 400]),
+            "all": [10, 20, 30, 40, 50],
+        }
+    )
+    facilities = pd.DataFrame({"facility_id": ["f", "g"], "service": ["a", "b"], "capacity": [30.0, np.nan]})
+    points = pd.DataFrame({"facility_id": ["f", "g"], "service": ["a", "b"], "x": EAST, "y": NORTH})
+    m = Measure.model_validate({"name": "m", "services": ["a"], **options})
+    return compute_measures(
+        [m],
+        {"walk": (network, edge_costs(network, WALK))},
+        cells,
+        facilities,
+        {"walk": points},
+        age_groups={"all": ["all"]},
+        max_snap_m={"walk": 100.0},
+    ).set_index("origin_id")
+
+
+def test_statuses_by_hand() -> None:
+    near = _line_town(measure="nearest_cost", cutoff_min=5)
+    assert near["value"].round().to_dict() == pytest.approx(
+        {"near": 90, "far": 360, "edge": 495, "island": np.nan, "off": np.nan}, nan_ok=True
+    )
+    expected = {"near": "reached", "far": "unknown", "edge": "unknown", "island": "unreachable", "off": "off_network"}
+    assert near["status"].to_dict() == expected
+    assert near["unknown_from_s"].round().tolist()[:3] == [450, 180, 45]
+    shorter = _line_town(measure="nearest_cost", cutoff_min=2)
+    assert shorter.loc[["far", "edge"], "status"].tolist() == ["beyond_cutoff", "unknown"]
+    count = _line_town(measure="cumulative_cutoff", cutoff_min=2)
+    assert count["value"].to_dict() == pytest.approx(
+        {"near": 1, "far": 0, "edge": np.nan, "island": 0, "off": np.nan}, nan_ok=True
+    )
+    assert count["status"].tolist() == shorter["status"].tolist()
+    shared = _line_town(measure="two_step", cutoff_min=6, supply="capacity")
+    assert shared.loc[["near", "far"], "value"].tolist() == [1.0, 1.0], "30 places for the 30 people within 6 minutes"
+    assert set(shared["unit"]) == {"places/person"}
+    two = _line_town(measure="k_nearest_mean", k=2, cutoff_min=10)
+    assert two.loc["near", "status"] == "unknown", "a second one may lie where the data ends"
+    assert _line_town(measure="k_nearest_mean", k=2, cutoff_min=5).loc["near", "status"] == "beyond_cutoff"
+
+
+def test_capacity_that_is_not_known() -> None:
+    with pytest.raises(SchemaError, match="1 of 1 facilities have no capacity"):
+        _line_town(measure="two_step", cutoff_min=6, supply="capacity", services=["b"])
+    table = _line_town(measure="two_step", cutoff_min=6, supply="capacity", services=["b"], default_capacity=60)
+    assert table.loc["near", "value"] == 2.0
+    assert set(table["kind"]) == {"assumed"}
+
+
+def test_fire_engines_come_the_other_way_and_turn_out_first() -> None:
+    """A one-way ring of 4 x 300 m: from the station to the cell 300 m on, back 900 m."""
+    network = make_network(
+        [(0, 0), (300, 0), (300, 300), (0, 300)],
+        [(0, 1, "", True), (1, 2, "", True), (2, 3, "", True), (3, 0, "", True)],
+    )
+    cells = pd.DataFrame({"cell_id": ["c"], "x": [EAST + 300.0], "y": [NORTH + 150.0], "all": [1]})
+    facilities = pd.DataFrame({"facility_id": ["f"], "service": ["fire"], "capacity": [1.0]})
+    points = pd.DataFrame({"facility_id": ["f"], "service": ["fire"], "x": [EAST + 150.0], "y": [NORTH]})
+    given = {"services": ["fire"], "offset_min": 1, "cutoff_min": 20}
+    measures = [
+        Measure.model_validate({"name": f"{d}_{m}", "measure": m, "direction": d, **given, **extra})
+        for d in ("to", "from")
+        for m, extra in (("nearest_cost", {}), ("k_nearest_mean", {"k": 1}))
+    ]
+    table = compute_measures(
+        measures,
+        {"walk": (network, edge_costs(network, WALK))},
+        cells,
+        facilities,
+        {"walk": points},
+        age_groups={"all": ["all"]},
+        max_snap_m={"walk": 100.0},
+    )
+    assert table["value"].tolist() == pytest.approx([60 + 900 / SPEED] * 2 + [60 + 300 / SPEED] * 2)
+
+
+def test_means_over_the_people_of_a_zone() -> None:
+    table = _line_town(measure="nearest_cost", cutoff_min=2).reset_index()
+    cells = pd.DataFrame({"cell_id": ["near", "far", "edge", "island", "off"], "all": [10, 20, 30, 40, 50]})
+    cells["town"] = ["w", "w", "e", "e", "n"]
+    zones = pd.DataFrame({"zone_kind": "township", "zone_id": ["w", "e", "n"], "name": ["西", "东", "北"]})
+    m = Measure.model_validate({"name": "m", "services": ["a"], "measure": "nearest_cost", "cutoff_min": 2})
+    out = zone_measures(
+        table, cells, zones, measures=[m], age_groups={"all": ["all"]}, member={"township": "town"}
+    ).set_index("zone_id")
+    assert out.loc["w", "value"] == pytest.approx((10 * 90 + 20 * 360) / 30)
+    assert out["value"].isna().tolist() == [False, False, True]
+    columns = ["people", "people_reached", "people_unknown", "people_valued"]
+    assert out[columns].to_numpy().tolist() == [[30, 10, 0, 30], [70, 0, 30, 30], [50, 0, 50, 0]]
+
+
+# --- against the functions ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [n for n in load_measures() if n not in ("nearest_cost", "cumulative_range")])
+def test_a_measure_of_the_study_is_that_of_its_function(name: str) -> None:
+    network, rng = grid_network(8, seed=4, drop=0.0, oneway=0.0), np.random.default_rng(1)
+    costs = edge_costs(network, WALK)
+    x, y = EAST + rng.uniform(0, 700, 60), NORTH + rng.uniform(0, 700, 60)
+    cells = pd.DataFrame({"cell_id": np.arange(60), "x": x, "y": y, "old": rng.integers(1, 9, 60)})
+    facilities = pd.DataFrame({"facility_id": list("abcdef"), "service": list("aaabbb"), "capacity": [9.0] * 6})
+    points = facilities.assign(x=x[:6], y=y[:6])
+    both = ask(name, services=["a", "b"], demand="65+")
+    table = compute_measures(
+        [both],
+        {"walk": (network, costs)},
+        cells,
+        facilities,
+        {"walk": points},
+        age_groups={"65+": ["old"]},
+        max_snap_m={"walk": 300.0},
+    )
+    origins = cells.rename(columns={"cell_id": "origin_id"})
+    matrix = travel_matrix(network, costs, origins, points, cutoff_s=both.search_min * 60)
+    settings = measure_settings(both, load_measures()[name]["needs"])
+    takes = signature(measure_function(name)).parameters
+    settings = {k: v for k, v in settings.items() if k in takes}
+    people = cells.set_index("cell_id")["old"]
+    settings |= {"demand": people} if "demand" in takes else {"origins": people.index}
+    settings |= {"supply": pd.Series(1.0, index=list("abcdef"))} if "supply" in takes else {}
+    expected = measure_function(name)(matrix, **settings)
+    np.testing.assert_array_equal(table["value"].to_numpy(), expected.to_numpy())
+    assert np.isfinite(expected).sum() > 30
+    assert (table["status"] == "reached").sum() == np.isfinite(expected).sum()
+
+
+# --- a whole run --------------------------------------------------------------------------------------
+
+RUN = (
+    MEASURE
+    + """
+[[measures]]
+name = "park_share"
+measure = "two_step"
+services = ["park"]
+demand = "65+"
+cutoff_min = 10
+[[measures]]
+name = "both"
+measure = "cumulative_range"
+services = ["pharmacy", "kindergarten"]
+mode = "cycle"
+cutoffs_min = [5, 10]
+[cycle]
+[drive]
+"""
+)
+
+
+def test_a_run_writes_measures_and_leaves_the_rest_as_it_is(tmp_path: Path, toy_results, monkeypatch) -> None:
+    calls: list[float] = []
+
+    def counted(*args: object, **named: object) -> pd.DataFrame:
+        calls.append(named["cutoff_s"])
+        return travel_matrix(*args, **named)
+
+    monkeypatch.setattr(study_measures, "travel_matrix", counted)
+    file = write_toy_study(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8") + RUN, encoding="utf-8")
+    r = bg.run(file)
+    assert calls == [900, 600], "both measures of parks on foot share one matrix, up to the longer cutoff"
+    before, after = toy_results.record["outputs"], r.record["outputs"]
+    new = {"tables/measures.parquet", "tables/measures_zones.csv"}
+    assert set(after) - set(before) == new
+    changed = {k for k in before if before[k] != after[k]}
+    assert changed <= {"tables/dictionary.csv"}
+    assert set(r.networks) == {"walk", "cycle", "drive"}
+    assert r.record["modes"]["drive"]["profile"] == "car"
+    table = pd.read_parquet(r.study.processed / "measures.parquet")
+    assert len(table) == 4 * len(r.cells)
+    pd.testing.assert_frame_equal(table, r.measures)
+    zones = pd.read_csv(r.study.processed / "measures_zones.csv", encoding="utf-8-sig")
+    assert len(zones) == 4 * len(r.zones)
+    sums = zones.groupby(["measure_name", "cutoff_s", "zone_kind"])[["people", "people_reached"]].sum()
+    spread = sums.groupby(level=[0, 1]).agg(["min", "max"])
+    assert (spread.xs("min", axis=1, level=1) == spread.xs("max", axis=1, level=1)).all(axis=None)
+    assert set(zones.loc[zones["zone_kind"] == "direction", "kind"]) == {"assumed"}
+    described = pd.read_csv(r.study.processed / "dictionary.csv").set_index("file")
+    for name, frame in (("measures.parquet", table), ("measures_zones.csv", zones)):
+        assert set(described.loc[name, "column"]) == set(frame.columns)
+        assert not described.loc[name, "meaning_en"].eq("a column of the input file").any()
+    assert described.loc["access.parquet"].set_index("column").loc["value", "unit"] == "s"
+    page = r.explore("parks", limit=100_000).get_root().render()
+    assert "value" in page
+    with pytest.raises(ValueError, match="park_share"):
+        r.explore("parcs")
+
+
+def test_check_says_what_the_modes_hold(tmp_path: Path) -> None:
+    from bishan_gis.info import check_study, describe
+
+    file = write_toy_study(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8") + RUN, encoding="utf-8")
+    facts = check_study(bg.load_study(file))
+    assert facts["measures"] == 3
+    assert facts["drive"]["length_km"] == facts["network"]["length_km"]
+    assert facts["drive"]["speed_class_km"] == pytest.approx(facts["drive"]["length_km"], abs=0.01)
+    assert describe(file)["modes"] == {"walk": "adult", "cycle": "cyclist", "drive": "car"}
+    net = bg.run(file, write=False).networks["drive"].save(tmp_path / "cars.bgnet")
+    assert describe(net)["mode"] == "drive"
