@@ -41,6 +41,7 @@ _LAZY = {
     "facilities_open": "bishan_gis.places.opening_hours",
     "fifteen_minute_index": "bishan_gis.access.fifteen_minutes",
     "fit_decay": "bishan_gis.access.fitting",
+    "fit_trips": "bishan_gis.access.fitting",
     "fold_travel_matrix": "bishan_gis.access.travel_matrix",
     "gaussian_two_step": "bishan_gis.access.floating_catchment",
     "gini": "bishan_gis.access.equity",
@@ -65,6 +66,7 @@ _LAZY = {
     "proximity_time": "bishan_gis.access.fifteen_minutes",
     "raam": "bishan_gis.access.raam",
     "reach_diversity": "bishan_gis.access.diversity",
+    "reachable": "bishan_gis.access.reachable",
     "reached_streets": "bishan_gis.access.reached_streets",
     "run": "bishan_gis.pipeline",
     "service_areas": "bishan_gis.access.service_area",
@@ -77,7 +79,9 @@ _LAZY = {
     "travel_blocks": "bishan_gis.access.travel_matrix",
     "travel_matrix": "bishan_gis.access.travel_matrix",
     "travel_time_surface": "bishan_gis.access.service_area",
+    "trip_circuity": "bishan_gis.access.street_measures",
     "two_step": "bishan_gis.access.floating_catchment",
+    "write_travel_matrix": "bishan_gis.output.matrix_file",
 }
 
 __all__ = ["__version__", *sorted(_LAZY)]
