@@ -51,9 +51,12 @@ def explore(
     tiles: Any = None,
     m: folium.Map | None = None,
     name: str = "",
+    attribution: str = "© OpenStreetMap contributors (ODbL)",
     **options: Any,
 ) -> folium.Map:
     """Draw a table with geometry on a map that needs no internet.
+
+    Where the table has a column ``kind`` with ``assumed`` or ``synthetic`` rows, the map says so.
 
     Parameters
     ----------
@@ -75,6 +78,8 @@ def explore(
         A map to draw on, as an earlier call returned it.
     name : str
         Name of the layer in the list of layers.
+    attribution : str
+        Whose data it is, shown at the foot of the map.
     **options
         Style of Leaflet's paths, such as ``weight, opacity, radius``.
 
@@ -115,6 +120,9 @@ def explore(
     if m is None:
         m = _offline_map(tiles)
         m.fit_bounds([[south, west], [north, east]])
+        page: Any = m.get_root()
+        note = f'<div class="explore-note">{_warning(frame)}{_safe(attribution)}</div>'
+        page.html.add_child(folium.Element(note), name="note")
     style = {"weight": 2, "radius": 4, "opacity": 0.9, "fillOpacity": 0.55, **options}
     shown = shown.assign(_colour=colour)
     layer = folium.GeoJson(
@@ -134,12 +142,23 @@ def explore(
         folium.LayerControl(collapsed=False).add_to(m)
     if legend:
         rows = "".join(f'<div><i style="background:{c}"></i>{text}</div>' for c, text in legend)
-        page: Any = m.get_root()
+        page = m.get_root()
         before = sum(key.startswith("legend") for key in page.html._children)
         place, title = f"right:{12 + 180 * before}px", _safe(str(column))
         html = f'<div class="explore-legend" style="{place}"><b>{title}</b>{rows}</div>'
         page.html.add_child(folium.Element(html), name=f"legend{before}")
     return m
+
+
+def _warning(frame: gpd.GeoDataFrame) -> str:
+    """Return the words about rows that are not observed, for the foot of the map."""
+    from bishan_gis.schema import KINDS, weakest_kind
+
+    if "kind" not in frame.columns:
+        return ""
+    weakest = weakest_kind([k for k in frame["kind"].dropna().unique() if k in KINDS] or ["observed"])
+    words = {"synthetic": "含合成数据 · rests on synthetic data", "assumed": "含假设数据 · rests on assumed data"}
+    return f"<b>{words[weakest]}</b> · " if weakest in words else ""
 
 
 def _rows(
@@ -234,6 +253,8 @@ def _offline_map(tiles: Any) -> folium.Map:
         ".leaflet-container{background:#f5f3ee}"
         ".explore-legend{position:fixed;bottom:20px;z-index:999;background:#fff;padding:8px 10px;"
         "font:12px/1.5 sans-serif;border-radius:4px;box-shadow:0 1px 4px #0004;max-height:60%;overflow:auto}"
+        ".explore-note{position:fixed;left:0;bottom:0;z-index:999;background:#fffc;padding:2px 8px;font:11px sans-serif}"
+        ".explore-note b{color:#a33b00}"
         ".explore-legend i{display:inline-block;width:14px;height:10px;margin-right:6px}"
     )
     root: Any = m.get_root()

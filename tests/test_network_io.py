@@ -393,3 +393,13 @@ def test_a_map_needs_no_address_and_runs_no_names() -> None:
     ):
         with pytest.raises(error):
             network.explore(**bad)
+
+
+def test_the_quick_map_names_its_source_and_what_it_rests_on():
+    network = make_network([(0, 0), (100, 0)], [(0, 1)])
+    page = network.explore().get_root().render()
+    assert "OpenStreetMap contributors (ODbL)" in page
+    assert "synthetic data" not in page
+    invented = replace(network, edge_kind=np.array(["synthetic"], dtype=object))
+    assert "rests on synthetic data" in invented.explore().get_root().render()
+    assert "&lt;b&gt;me" in network.explore(attribution="<b>me").get_root().render()
