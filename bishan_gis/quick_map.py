@@ -253,7 +253,8 @@ def _offline_map(tiles: Any) -> folium.Map:
         ".leaflet-container{background:#f5f3ee}"
         ".explore-legend{position:fixed;bottom:20px;z-index:999;background:#fff;padding:8px 10px;"
         "font:12px/1.5 sans-serif;border-radius:4px;box-shadow:0 1px 4px #0004;max-height:60%;overflow:auto}"
-        ".explore-note{position:fixed;left:0;bottom:0;z-index:999;background:#fffc;padding:2px 8px;font:11px sans-serif}"
+        ".explore-note{position:fixed;left:0;bottom:0;z-index:999;background:#fffc;padding:2px 8px;"
+        "font:11px sans-serif}"
         ".explore-note b{color:#a33b00}"
         ".explore-legend i{display:inline-block;width:14px;height:10px;margin-right:6px}"
     )
