@@ -1,6 +1,7 @@
 """The command line: a thin door to the pipeline.
 
-Exit codes: 0 fine, 2 bad input, 3 no data, 4 output could not be written, 130 interrupted.
+Exit codes: 0 fine, 1 more people lack a service than ``gaps --fail-above`` allows, 2 bad input, 3 no data, 4 output
+could not be written, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="15 分钟生活圈规划工具 · Planning tools for the 15-minute life circle.",
-    epilog="退出码 exit codes: 0 正常 fine · 2 输入有误 bad input · 3 没有数据 no data · 4 无法写出 output failed",
+    epilog="退出码 exit codes: 0 正常 fine · 1 超过 gaps --fail-above · 2 输入有误 bad input · 3 没有数据 no data · "
+    "4 无法写出 output failed",
 )
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="study.toml 或其文件夹 · or its folder")]
@@ -134,6 +136,175 @@ def run(study: StudyPath, json: Json = False, quiet: Quiet = False, lang: Lang =
 
 
 @app.command()
+def policy(
+    study: StudyPath,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLD", help="上次运行的 coverage.csv 或其文件夹 · coverage.csv of an earlier run, or its folder"
+        ),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    lang: Lang = "",
+) -> None:
+    """逐条评价政策: 数值, 结论, 或所需数据 · Evaluate a policy, element by element, or say what it needs."""
+    with _door(lang, as_json=json) as state:
+        from bishan_gis.output.policy_table import policy_records, policy_table
+        from bishan_gis.planning.policy import evaluate_policy, load_coverage, load_policy
+        from bishan_gis.planning.standards import study_standards
+        from bishan_gis.study import load_study
+
+        loaded = load_study(study)
+        state["lang"] = lang or loaded.lang
+        # What a run of a minute would only find wrong at its end is read first.
+        catalogue = load_policy(loaded.raw(loaded.policy.catalogue) if loaded.policy.catalogue else None)
+        standards = study_standards(loaded)
+        previous = load_coverage(since) if since else None
+        with _progress(quiet or json) as progress:
+            from bishan_gis.pipeline import run as run_study
+
+            results = run_study(loaded, write=False, progress=progress)
+        table = evaluate_policy(results, catalogue=catalogue, standards=standards, previous=previous)
+        if json:
+            _print_json(policy_records(table))
+        elif not quiet:
+            from rich.console import Console
+
+            console = Console()
+            console.print(policy_table(table, title=loaded.label(), lang=state["lang"]))
+            for line in results.notes(state["lang"])[:2]:
+                console.print(line, markup=False)
+
+
+@app.command()
+def compare(
+    study: StudyPath,
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="scenario.toml")],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[SCENARIO2]", help="与第一个情景比较 · compared with the first one")
+    ] = None,
+    service: Annotated[list[str] | None, typer.Option(help="只比较此服务, 可重复 · only this service")] = None,
+    year: Annotated[int | None, typer.Option(help="到此年为止的修改 · edits up to this year")] = None,
+    series: Annotated[bool, typer.Option("--series", help="另写各年的表 · also a table over all years")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    lang: Lang = "",
+) -> None:
+    """比较情景: 谁受益, 谁受损 · Compare a scenario: who gains, who loses."""
+    with _door(lang, as_json=json) as state:
+        from bishan_gis.planning.scenarios import load_scenario
+        from bishan_gis.study import load_study
+
+        loaded = load_study(study)
+        state["lang"] = lang or loaded.lang
+        plans = [load_scenario(p) for p in (scenario, other) if p is not None]
+        with _progress(quiet or json) as progress:
+            from bishan_gis.scenario_run import compare_scenarios
+
+            found, after, facts = compare_scenarios(
+                loaded, plans, year=year, services=service or None, series=series, progress=progress
+            )
+        if json:
+            _print_json({"ok": True, **facts})
+        elif not quiet:
+            _print_comparison(found, after, facts["services"], state["lang"])
+
+
+@app.command()
+def gaps(
+    study: StudyPath,
+    json: Annotated[
+        str, typer.Option("--json", metavar="FILE|-", help="另写 JSON; - 为输出 · also as JSON; -: here")
+    ] = "",
+    service: Annotated[list[str] | None, typer.Option(help="只看这些设施 · only this service; repeat for more")] = None,
+    level: Annotated[list[float] | None, typer.Option(help="只看这些级别, 分钟 · only this level [min]")] = None,
+    zone: Annotated[
+        list[str] | None, typer.Option(help="只看这些分区, 编号或名称 · only this zone, id or name")
+    ] = None,
+    since: Annotated[
+        Path | None, typer.Option(metavar="OLD_RUN", help="与以前的 gaps.json 比较 · compare with")
+    ] = None,
+    fail_above: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="缺设施的人多于 N 时退出码为 1 · exit 1 above N people")
+    ] = None,
+    quiet: Quiet = False,
+    lang: Lang = "",
+) -> None:
+    """找出覆盖缺口: 哪里缺什么, 多少人, 为什么 · Find coverage gaps: what is missing where, for whom, and why."""
+    with _door(lang, as_json=json == "-") as state:
+        from bishan_gis.study import load_study
+
+        loaded = load_study(study)
+        state["lang"] = lang or loaded.lang
+        old = None
+        if since is not None:
+            from bishan_gis.sources.gap_files import load_gaps
+
+            old = load_gaps(since)
+        with _progress(quiet or json == "-") as progress:
+            from bishan_gis.pipeline import run as run_study
+
+            results = run_study(loaded, write=False, progress=progress)
+        from bishan_gis.output.gap_files import gap_record, json_text, write_gaps
+        from bishan_gis.planning.gap_changes import compare_gaps
+        from bishan_gis.planning.gaps import find_gaps
+
+        found = find_gaps(results, services=service or [], levels=level or [], zones=zone or [])
+        changes = None if old is None else compare_gaps(old, gap_record(found, listed=0))
+        extra = Path(json) if json not in ("", "-") else None
+        record = write_gaps(found, loaded.processed, changes=changes, extra=extra)
+        if json == "-":
+            typer.echo(json_text(record), nl=False)
+        elif not quiet:
+            _print_gaps(record, state["lang"])
+        lacking = record["totals"]["people_lacking"]
+        if fail_above is not None and lacking > fail_above:
+            zh, en = (
+                f"{lacking:,} 人缺设施, 多于 {fail_above:,}",
+                f"{lacking:,} people lack a service, above {fail_above:,}",
+            )
+            typer.echo(zh if state["lang"] == "zh" else en, err=True)
+            raise typer.Exit(1)
+
+
+@app.command()
+def siting(
+    study: StudyPath,
+    service: Annotated[str, typer.Option(help="设施类别 · service to build", metavar="SERVICE")],
+    sites: Annotated[int | None, typer.Option(min=1, metavar="N", help="至多几处 · at most this many sites")] = None,
+    model: Annotated[str, typer.Option(help="lscp | mclp | p_median | p_center | backup", metavar="MODEL")] = "mclp",
+    zone: Annotated[str | None, typer.Option(help="只在此分区, 编号或名称 · within this zone, id or name")] = None,
+    age: Annotated[str, typer.Option(help="年龄组 · age group", metavar="GROUP")] = "all",
+    budget: Annotated[float | None, typer.Option(min=0, help="总预算 · sum of costs")] = None,
+    best: Annotated[int, typer.Option(min=1, metavar="K", help="列出最好的几个方案 · list the K best plans")] = 1,
+    json: Json = False,
+    quiet: Quiet = False,
+    lang: Lang = "",
+) -> None:
+    """选址: 新设施建在哪里, 服务的人最多 · Choose sites: where new facilities serve most people."""
+    with _door(lang, as_json=json) as state:
+        from bishan_gis.study import load_study
+
+        loaded = load_study(study)
+        state["lang"] = lang or loaded.lang
+        with _progress(quiet or json) as progress:
+            from bishan_gis.pipeline import run as run_study
+
+            results = run_study(loaded, write=False, progress=progress)
+        from bishan_gis.output.siting_files import write_siting
+        from bishan_gis.planning.study_sites import study_sites
+
+        options: dict[str, Any] = {"sites": sites, "budget": budget, "zone": zone, "age": age, "k_best": best}
+        found = study_sites(results, service=service, model=model, **options)
+        write_siting(found, loaded.processed)
+        if json:
+            _print_json({"ok": True, **found.facts})
+        elif not quiet:
+            _print_sites(found.facts, state["lang"])
+
+
+@app.command()
 def info(
     path: Annotated[
         Path,
@@ -218,6 +389,89 @@ def _print_results(results: Any, lang: str) -> None:
         table.add_row(Text(service["zh"] if zh else service["en"]), *shares, unknown)
     console.print(table)
     for line in results.notes(lang):
+        console.print(Text(line))
+
+
+def _print_comparison(found: Any, after: Any, services: dict[str, dict[str, str]], lang: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    zh = lang == "zh"
+    console = Console()
+    if found.empty:
+        console.print(Text("没有任何变化" if zh else "nothing changes"))
+        return
+    table = Table(title=Text(f"{found.before} → {found.after}"))
+    names = ["服务", "阈值", "之前", "之后", "变化", "受益", "受损", "无法判断"]
+    if not zh:
+        names = ["service", "cutoff", "before", "after", "change", "gain", "lose", "unknown"]
+    for i, name in enumerate(names):
+        table.add_column(name, justify="right" if i else "left")
+    for _, row in found.summary().iterrows():
+        numbers = [row["people_covered_before"], row["people_covered_after"]]
+        shown = [f"{n:,}" for n in numbers] + [f"{row['people_covered_change']:+,}"]
+        shown += [f"{row[c]:,}" for c in ("people_gain", "people_lose", "people_unknown_after")]
+        table.add_row(Text(services[row["service"]]["zh" if zh else "en"]), f"{row['cutoff_min']:g} min", *shown)
+    console.print(table)
+    for line in after.notes(lang):
+        console.print(Text(line))
+
+
+def _print_gaps(record: dict[str, Any], lang: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    zh = lang == "zh"
+    console = Console()
+    table = Table(title=Text(f"{record['label']} · " + ("覆盖缺口" if zh else "coverage gaps")))
+    for head in (
+        ("服务", "阈值", "未覆盖", "占比", "未知", "缺口") if zh else ("service", "", "lack it", "", "unknown", "areas")
+    ):
+        table.add_column(head, justify="left" if not table.columns else "right")
+    for row in sorted(record["services"], key=lambda r: -r["weight"] * r["severity_person_min"]):
+        share = f"{row['people_deficient'] / max(row['people'], 1):.1%}"
+        numbers = [f"{row['people_deficient']:,}", share, f"{row['people_unknown']:,}", f"{row['areas']:,}"]
+        table.add_row(Text(row[f"name_{lang}"]), f"{row['level_min']:g} min", *numbers)
+    console.print(table)
+    for row in record["gaps"][:10]:
+        console.print(Text(f"{row['rank']}. {row[f'text_{lang}']}"))
+    for row in record.get("changes", {}).get("services", []):
+        opened, closed = row["people_opened"], row["people_closed"]
+        if opened or closed:
+            more, fewer = ("新增", "减少") if zh else ("opened", "closed")
+            console.print(Text(f"{row['service']}: {more} {opened:,}, {fewer} {closed:,}"))
+    if record["kind"] in ("assumed", "synthetic"):
+        zh_note, en_note = "注意: 结果依赖合成或假设数据,不能用于决策", "note: rests on synthetic or assumed data"
+        console.print(Text(zh_note if zh else en_note))
+
+
+def _print_sites(facts: dict[str, Any], lang: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    zh = lang == "zh"
+    console = Console()
+    table = Table(title=Text(f"{facts[f'service_{lang}']} · {facts['cutoff_min']:g} min · {facts['model']}"))
+    for head in ("序", "候选地", "镇街", "新增人口", "累计") if zh else ("", "site", "township", "people", "in all"):
+        table.add_column(head, justify="left" if head in ("候选地", "镇街", "site", "township") else "right")
+    for row in facts["chosen"]:
+        numbers = f"{row['people_new']:,.0f}", f"{row['people_total']:,.0f}"
+        table.add_row(str(row["order"]), Text(row["candidate_id"]), Text(str(row["township"])), *numbers)
+    console.print(table)
+    left = ", ".join(f"{k} {v:,.0f}" for k, v in facts["people_uncovered"].items())
+    out = ", ".join(f"{k} {v:,}" for k, v in facts["rejected"].items())
+    lines = [
+        f"求解: {facts['status']}, 差距 {facts['gap']:.2%}" if zh else f"{facts['status']}, gap {facts['gap']:.2%}",
+        f"仍未覆盖: {left}" if zh else f"still uncovered: {left}",
+        ("候选地" if zh else "candidates") + f" {facts['candidates']:,}; " + ("排除: " if zh else "excluded: ") + out,
+    ]
+    if facts["kind"] in ("assumed", "synthetic"):
+        zh_note, en_note = "注意: 结果依赖合成或假设数据,不能用于决策", "note: rests on synthetic or assumed data"
+        lines.append(zh_note if zh else en_note)
+    for line in lines:
         console.print(Text(line))
 
 

@@ -115,10 +115,9 @@ class Results:
 
     def notes(self, lang: str = "zh") -> list[str]:
         """Return what a reader should know, one line each."""
-        placed, control = (
-            int(self.population_check["placed"].sum()),
-            int(self.population_check["control"].sum()),
-        )
+        check = self.population_check
+        everybody = check[check["part"] == "all"]
+        placed, control = int(everybody["placed"].sum()), int(everybody["control"].sum())
         zh = lang == "zh"
         lines = [
             f"人口: 落到单元 {placed:,} = 控制总数 {control:,}"

@@ -186,6 +186,17 @@ class Policy(_Section):
     tiers: dict[str, list[str]] = Field(default_factory=dict, description="tier = townships, highest tier first")
 
 
+class Siting(_Section):
+    """Where the study may build, see :func:`bishan_gis.planning.candidates.candidate_sites`."""
+
+    codes: list[str] = Field(default=["16", "08"], min_length=1, description="prefixes of land-use codes")
+    lines: list[str] = Field(default=["永久基本农田", "生态保护红线"], description="control lines to keep out of")
+    spacing_m: Positive = Field(default=200.0, description="without land use: one street node per square of this size")
+    min_area_m2: Annotated[float, Field(ge=0)] = 0.0
+    max_slope: Positive | None = Field(default=None, description="steepest street at a site, rise over run")
+    cost: Positive = Field(default=1.0, description="price of a site, in the unit of the budget")
+
+
 class Outputs(_Section):
     """What a run leaves."""
 
@@ -223,6 +234,7 @@ class Study(_Section):
     measures: list[Measure] = Field(default_factory=list)
     standards: Standards = Standards()
     policy: Policy = Policy()
+    siting: Siting = Siting()
     outputs: Outputs = Outputs()
 
     _file: Path = PrivateAttr(default=Path("study.toml"))

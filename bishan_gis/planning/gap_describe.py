@@ -1,0 +1,180 @@
+"""Gap areas with what a reader needs: names, the way round and what lies between, and their rank."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bishan_gis.planning.gap_reasons import barriers_between
+from bishan_gis.planning.gap_words import place_names
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from bishan_gis.planning.gap_areas import GapAreas
+    from bishan_gis.planning.gap_cells import CellGaps
+    from bishan_gis.results import Results
+
+__all__ = ["describe_areas", "known_barriers", "rank_areas"]
+
+
+def known_barriers(results: Results) -> gpd.GeoDataFrame | None:
+    """Return what the results know of that lies in the way: water and motorways.
+
+    Parameters
+    ----------
+    results : Results
+        ``water``, and the network of ``drive`` where the study has one.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame or None
+        ``kind`` (``water, motorway``)``, name`` and geometry; None: nothing is known.
+    """
+    import geopandas as gpd
+
+    frames = []
+    if results.water is not None and len(results.water):
+        shapes = results.water.geometry.to_numpy()
+        frames.append(gpd.GeoDataFrame({"kind": ["water"] * len(shapes), "name": ""}, geometry=shapes))
+    drive = results.networks.get("drive")
+    if drive is not None:
+        fast = drive.edge_highway == "motorway"
+        if fast.any():
+            facts = {"kind": ["motorway"] * int(fast.sum()), "name": drive.edge_name[fast]}
+            frames.append(gpd.GeoDataFrame(facts, geometry=drive.lines[fast]))
+    if not frames:
+        return None
+    return gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), geometry="geometry", crs=results.cells.crs)
+
+
+def _landmarks(results: Results) -> pd.DataFrame:
+    """Return named facilities and the ends of named streets."""
+    places = results.facilities.loc[results.facilities["name"].fillna("").astype(str).str.strip() != ""]
+    network = results.network
+    named = np.flatnonzero(network.edge_name.astype(bool))
+    ends = np.concatenate([network.edge_u[named], network.edge_v[named]])
+    streets = pd.DataFrame(
+        {"name": np.tile(network.edge_name[named], 2), "x": network.node_x[ends], "y": network.node_y[ends]}
+    )
+    return pd.concat([pd.DataFrame(places[["name", "x", "y"]]), streets], ignore_index=True)
+
+
+def describe_areas(
+    areas: GapAreas,
+    results: Results,
+    cells: pd.DataFrame,
+    targets: pd.DataFrame,
+    *,
+    barriers: gpd.GeoDataFrame | None,
+    way: CellGaps,
+    speed_ms: float,
+) -> GapAreas:
+    """Add names, detours, barriers and ranks to areas.
+
+    Parameters
+    ----------
+    areas : GapAreas
+        From :func:`bishan_gis.planning.gap_areas.find_gap_areas`.
+    results : Results
+        Zones, facilities, access points and streets.
+    cells : pandas.DataFrame
+        The cells the areas are made of.
+    targets : pandas.DataFrame
+        ``service, name_zh, name_en, weight``.
+    barriers : geopandas.GeoDataFrame or None
+        See :func:`bishan_gis.planning.gap_reasons.barriers_between`.
+    way : CellGaps
+        Times on the level, for the detour.
+    speed_ms : float
+        Speed on the level [m/s].
+
+    Returns
+    -------
+    GapAreas
+        By rank, with ``service_zh, service_en, zone_name, facility_name, place_zh, place_en, detour_ratio`` (way on
+        the level over straight distance, of the people with a path; NaN: none)``, barrier, barrier_name`` (of areas
+        with reason ``detour``: what lies across the straight line from the cell with most people)``, score, rank``.
+    """
+    table = areas.table.copy()
+    by_service = targets.set_index("service")
+    towns = results.zones[results.zones["zone_kind"] == "township"]
+    town_names = dict(zip(towns["zone_id"], towns["name"], strict=True))
+    facility_names = dict(zip(results.facilities["facility_id"], results.facilities["name"].fillna(""), strict=True))
+    table["service_zh"] = table["service"].map(by_service["name_zh"]).astype(object)
+    table["service_en"] = table["service"].map(by_service["name_en"]).astype(object)
+    table["zone_name"] = table["zone_id"].map(town_names).astype(object)
+    table["facility_name"] = table["facility_id"].map(facility_names).fillna("").astype(object)
+    landmarks = _landmarks(results)
+    zh, en = place_names(table, results.cells, zone_names=town_names, landmarks=landmarks)
+    table["place_zh"], table["place_en"] = np.array(zh, dtype=object), np.array(en, dtype=object)
+    heads = cells["people"].to_numpy(np.float64)[areas.cell]
+    walked = way.value_ms[areas.service, areas.cell].astype(np.float64)
+    on = walked >= 0
+    metres = np.bincount(areas.area[on], weights=(heads * walked)[on] / 1000 * speed_ms, minlength=len(table))
+    count = np.bincount(areas.area[on], weights=heads[on], minlength=len(table))
+    apart = table["straight_m"].to_numpy(np.float64)
+    good = (count > 0) & (apart > 0)
+    table["detour_ratio"] = np.divide(metres, count * apart, out=np.full(len(table), np.nan), where=good)
+    table["barrier"], table["barrier_name"] = "", ""
+    rows = np.flatnonzero(table["reason"] == "detour")
+    across = barriers_between(*_crow_lines(table.iloc[rows], results.access_points), barriers)
+    for column, k in (("barrier", 0), ("barrier_name", 1)):
+        values = np.full(len(table), "", dtype=object)
+        values[rows] = [pair[k] for pair in across]
+        table[column] = values
+    table = rank_areas(table, weight=by_service["weight"])
+    return replace(areas, table=table).ordered(np.argsort(table["rank"].to_numpy()))
+
+
+def _crow_lines(table: pd.DataFrame, access_points: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the middle of each area and the facility nearest to it as the crow flies."""
+    from scipy.spatial import cKDTree
+
+    start = table[["x", "y"]].to_numpy(np.float64)
+    end = np.full_like(start, np.nan)
+    service = table["service"].to_numpy(dtype=object)
+    for one in pd.unique(service):
+        places = access_points.loc[access_points["service"] == one, ["x", "y"]].to_numpy(np.float64)
+        rows = np.flatnonzero(service == one)
+        if len(places):
+            end[rows] = places[cKDTree(places).query(start[rows])[1]]
+    return start, end
+
+
+def rank_areas(table: pd.DataFrame, *, weight: pd.Series, no_path_min: float = 60.0) -> pd.DataFrame:
+    """Rank areas: the most people, farthest beyond what they should have, first.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``gap_id, service, people, people_no_path, severity_person_min``.
+    weight : pandas.Series
+        Service -> how much it counts.
+    no_path_min : float
+        People without any path count as being this many minutes beyond the threshold [min] [P]; their severity itself
+        stays without them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With ``score`` (weighted person-minutes) and ``rank`` from 1; ties go to more people, then to the id.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"gap_id": ["a", "b"], "service": ["park", "school"], "people": [10, 10],
+    ...     "people_no_path": [0, 0], "severity_person_min": [100.0, 80.0]})
+    >>> rank_areas(table, weight=pd.Series({"park": 0.5, "school": 1.0}))[["score", "rank"]].values.tolist()
+    [[50.0, 2.0], [80.0, 1.0]]
+    """
+    share = table["service"].map(weight).to_numpy(np.float64)
+    beyond = table["severity_person_min"].to_numpy() + no_path_min * table["people_no_path"].to_numpy()
+    score = share * beyond
+    order = np.lexsort((table["gap_id"].to_numpy(dtype=str), -table["people"].to_numpy(), -score))
+    rank = np.empty(len(table), dtype=np.int64)
+    rank[order] = np.arange(1, len(table) + 1)
+    return table.assign(score=score, rank=rank)

@@ -1,0 +1,196 @@
+"""Why the nearest facility is not within reach: too far, a way round, a slope, no way, or no data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bishan_gis.access.matrix import check_positive
+from bishan_gis.errors import SchemaError
+from bishan_gis.planning.gap_cells import DEFICIENT, UNKNOWN, CellGaps, check_same_cells
+from bishan_gis.schema import check_columns
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+__all__ = ["NO_REASON", "REASONS", "barriers_between", "gap_reasons", "straight_distances"]
+
+#: Why a service is not within reach, in the order of the codes. ``capacity``: it is, and has too few places.
+REASONS = ("distance", "detour", "slope", "not_connected", "off_network", "data_edge", "capacity")
+NO_REASON = 255
+
+
+def straight_distances(gaps: CellGaps, cells: pd.DataFrame, access_points: pd.DataFrame) -> NDArray[np.float64]:
+    """Measure how far each cell is from the nearest facility as the crow flies, where the service is not covered.
+
+    Parameters
+    ----------
+    gaps : CellGaps
+        From :func:`bishan_gis.planning.gap_cells.cell_gaps`.
+    cells : pandas.DataFrame
+        ``cell_id, x, y`` [m].
+    access_points : pandas.DataFrame
+        ``service, x, y`` [m, same CRS]: where facilities are entered.
+
+    Returns
+    -------
+    ndarray, services x cells
+        Distance [m]; NaN where the service is covered, infinite where it has no facility.
+
+    Raises
+    ------
+    MissingColumnError
+        A column is missing.
+    SchemaError
+        The cells are others than those of `gaps`.
+
+    Examples
+    --------
+    >>> from bishan_gis.planning.gap_cells import cell_gaps
+    >>> access = pd.DataFrame({"origin_id": ["A", "B"], "service": "school", "value": [300.0, 720.0],
+    ...     "status": "reached", "unknown_from_s": float("nan")})
+    >>> cells = pd.DataFrame({"cell_id": ["A", "B"], "x": [0.0, 400.0], "y": [0.0, 300.0]})
+    >>> gaps = cell_gaps(access, cells, pd.DataFrame({"service": ["school"], "level_min": [10.0]}))
+    >>> straight_distances(gaps, cells, pd.DataFrame({"service": ["school"], "x": [0.0], "y": [0.0]})).tolist()
+    [[nan, 500.0]]
+    """
+    from scipy.spatial import cKDTree
+
+    check_same_cells(gaps, cells)
+    check_columns(cells, ["x", "y"], where="cells")
+    check_columns(access_points, ["service", "x", "y"], where="access_points")
+    at = cells[["x", "y"]].to_numpy(np.float64)
+    places = access_points[["x", "y"]].to_numpy(np.float64)
+    rows_of = access_points.groupby("service", sort=False, observed=True).indices
+    out = np.full(gaps.state.shape, np.nan)
+    for i, service in enumerate(gaps.services):
+        open_ = np.flatnonzero(gaps.state[i])
+        if service in rows_of and len(open_):
+            out[i, open_] = cKDTree(places[rows_of[service]]).query(at[open_])[0]
+        else:
+            out[i, open_] = np.inf
+    return out
+
+
+def gap_reasons(
+    gaps: CellGaps,
+    straight_m: NDArray[np.float64],
+    *,
+    speed_ms: float,
+    flat: CellGaps | None = None,
+) -> NDArray[np.uint8]:
+    """Say for every cell why a service is not covered.
+
+    Parameters
+    ----------
+    gaps : CellGaps
+        From :func:`bishan_gis.planning.gap_cells.cell_gaps`.
+    straight_m : ndarray, services x cells
+        From :func:`straight_distances` [m].
+    speed_ms : float
+        Speed of the traveller on the level [m/s].
+    flat : CellGaps, optional
+        The same services and cells where all streets are level. Left out: nothing is put down to slopes.
+
+    Returns
+    -------
+    ndarray of uint8, services x cells
+        Position in `REASONS`; `NO_REASON` where the service is covered.
+
+    Raises
+    ------
+    InputError
+        The speed is not above 0.
+    SchemaError
+        `straight_m` or `flat` has another shape, or other services or cells.
+
+    Notes
+    -----
+    Of a deficient cell, the first that holds: ``not_connected``: no path; ``distance``: the straight distance is more
+    than ``level * speed``, so that no street could be short enough; ``slope``: on level streets it would be covered;
+    ``detour``: the streets go round. An unknown cell: ``off_network`` or ``data_edge``.
+
+    Examples
+    --------
+    B is 500 m from the school as the crow flies, and walks 12 minutes for what could take 7.5:
+
+    >>> from bishan_gis.planning.gap_cells import cell_gaps
+    >>> access = pd.DataFrame({"origin_id": ["A", "B"], "service": "school", "value": [300.0, 720.0],
+    ...     "status": "reached", "unknown_from_s": float("nan")})
+    >>> cells = pd.DataFrame({"cell_id": ["A", "B"]})
+    >>> gaps = cell_gaps(access, cells, pd.DataFrame({"service": ["school"], "level_min": [10.0]}))
+    >>> codes = gap_reasons(gaps, np.array([[np.nan, 500.0]]), speed_ms=4 / 3.6)
+    >>> REASONS[codes[0, 1]], bool(codes[0, 0] == NO_REASON)
+    ('detour', True)
+    """
+    check_positive(speed_ms=speed_ms)
+    others = [straight_m.shape, flat.state.shape if flat is not None else straight_m.shape]
+    same = flat is None or (flat.services == gaps.services and flat.cells.equals(gaps.cells))
+    if others != [gaps.state.shape] * 2 or not same:
+        raise SchemaError(
+            f"gaps: 直线距离或平地时间的服务与单元 {others} 与缺口 {gaps.state.shape} 不一致",
+            f"gaps: straight_m and flat must have the services and cells of gaps {gaps.state.shape}, not {others}",
+        )
+    code = {name: i for i, name in enumerate(REASONS)}
+    out = np.full(gaps.state.shape, NO_REASON, dtype=np.uint8)
+    lacking = gaps.state == DEFICIENT
+    out[lacking] = code["detour"]
+    if flat is not None:
+        level = gaps.level_ms[:, None]
+        out[lacking & (flat.value_ms >= 0) & (flat.value_ms <= level)] = code["slope"]
+    reach_m = gaps.level_min * 60 * speed_ms
+    out[lacking & (straight_m > reach_m[:, None])] = code["distance"]
+    out[gaps.no_path] = code["not_connected"]
+    unknown = gaps.state == UNKNOWN
+    out[unknown] = code["data_edge"]
+    out[unknown & gaps.off_network] = code["off_network"]
+    return out
+
+
+def barriers_between(
+    from_xy: NDArray[np.float64], to_xy: NDArray[np.float64], barriers: gpd.GeoDataFrame | None
+) -> list[tuple[str, str]]:
+    """Find what lies across the straight line between two places.
+
+    Parameters
+    ----------
+    from_xy, to_xy : ndarray, shape (k, 2)
+        Places [m, CRS of the barriers]; NaN: no place.
+    barriers : geopandas.GeoDataFrame or None
+        ``kind`` (``motorway, railway, river, water`` ...) and lines or areas; ``name`` where there is one. None:
+        nothing is known of barriers.
+
+    Returns
+    -------
+    list of (str, str)
+        Kind and name ("" where it has none) of the first barrier across each line; ("", "") where there is none.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> river = gpd.GeoDataFrame({"kind": ["river"], "name": ["璧南河"]},
+    ...     geometry=gpd.GeoSeries.from_wkt(["LINESTRING (50 -10, 50 10)"]), crs="EPSG:4544")
+    >>> barriers_between(np.array([[0.0, 0.0], [60.0, 0.0]]), np.array([[100.0, 0.0], [100.0, 0.0]]), river)
+    [('river', '璧南河'), ('', '')]
+    """
+    import shapely
+
+    n = len(from_xy)
+    if barriers is None or not len(barriers) or not n:
+        return [("", "")] * n
+    check_columns(barriers, ["kind"], where="barriers")
+    known = np.isfinite(from_xy).all(axis=1) & np.isfinite(to_xy).all(axis=1)
+    rows = np.flatnonzero(known)
+    lines = shapely.linestrings(np.stack([from_xy[rows], to_xy[rows]], axis=1))
+    line, what = shapely.STRtree(barriers.geometry.to_numpy()).query(lines, predicate="intersects")
+    first = np.full(n, len(barriers), dtype=np.int64)
+    np.minimum.at(first, rows[line], what)
+    kinds = [*barriers["kind"].astype(str), ""]
+    names: Sequence[str] = [""] * (len(barriers) + 1)
+    if "name" in barriers.columns:
+        names = [*barriers["name"].fillna("").astype(str), ""]
+    return [(kinds[i], names[i]) for i in first.tolist()]

@@ -1,0 +1,360 @@
+"""Coverage gaps of a study: what is missing where, for how many, why, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bishan_gis.errors import InputError
+from bishan_gis.planning.gap_areas import GapAreas, find_gap_areas
+from bishan_gis.planning.gap_cells import CellGaps, cell_gaps, gap_people
+from bishan_gis.planning.gap_describe import describe_areas, known_barriers
+from bishan_gis.planning.gap_quality import (
+    capacity_needs,
+    capacity_table,
+    cell_completeness,
+    hierarchy_completeness,
+    places_per_person,
+)
+from bishan_gis.planning.gap_reasons import REASONS, gap_reasons, straight_distances
+from bishan_gis.planning.gap_words import gap_sentence
+from bishan_gis.planning.sensitivity import gap_band, gap_sensitivity
+from bishan_gis.planning.standards import service_targets, study_standards
+from bishan_gis.schema import nearest_name
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from bishan_gis.network.costs import EdgeCosts
+    from bishan_gis.results import Results
+
+__all__ = ["Gaps", "find_gaps"]
+
+
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """What is missing where.
+
+    Attributes
+    ----------
+    study, label, kind : str
+        Id and name of the study, and what its results rest on.
+    selection : dict
+        ``services, levels, zones`` that were asked for; empty lists: all.
+    targets : pandas.DataFrame
+        What is asked for, see :func:`bishan_gis.planning.standards.service_targets`.
+    cells : geopandas.GeoDataFrame
+        The cells that were looked at.
+    state : CellGaps
+        State of every service and cell.
+    people : pandas.DataFrame
+        See :func:`bishan_gis.planning.gap_cells.gap_people`.
+    areas, unknown, short : GapAreas
+        Areas where a service is certainly missing; where the data cannot tell; where it is within reach and has too
+        few places. Columns as :func:`~bishan_gis.planning.gap_areas.find_gap_areas` and
+        :func:`~bishan_gis.planning.gap_describe.describe_areas`; ordered by rank.
+    completeness : pandas.DataFrame
+        Share of the services asked for within reach, per cell.
+    hierarchy, capacity, sensitivity : pandas.DataFrame
+        See :mod:`bishan_gis.planning.gap_quality` and :mod:`bishan_gis.planning.sensitivity`.
+    absent : pandas.DataFrame
+        Services that must be there by the standards and of which the data holds no facility at all: ``service,
+        name_zh, name_en, level_min, standard, clause, tag``. Nobody is counted as lacking them: the facilities, or the
+        data on them, may be missing.
+    no_level : list of str
+        Services that no standard gives a walking time for: not judged.
+    """
+
+    study: str
+    label: str
+    kind: str
+    selection: dict[str, list[Any]]
+    targets: pd.DataFrame
+    cells: gpd.GeoDataFrame
+    state: CellGaps
+    people: pd.DataFrame
+    areas: GapAreas
+    unknown: GapAreas
+    short: GapAreas
+    completeness: pd.DataFrame
+    hierarchy: pd.DataFrame
+    capacity: pd.DataFrame
+    sensitivity: pd.DataFrame
+    absent: pd.DataFrame
+    no_level: list[str]
+
+    @property
+    def people_lacking(self) -> int:
+        """People who certainly lack at least one of the services; each is counted once."""
+        heads = self.cells["people"].to_numpy(np.int64)
+        return int(heads[self.state.deficient.any(axis=0)].sum())
+
+    def sentences(self, n: int = 20, *, lang: str = "zh") -> list[str]:
+        """Return one sentence for each of the first areas: place, people, what is missing, and what would help.
+
+        Parameters
+        ----------
+        n : int
+            How many areas, by rank.
+        lang : str
+            ``zh`` or ``en``.
+        """
+        rows = self.areas.table.head(n).to_dict("records")
+        return [gap_sentence({str(k): v for k, v in row.items()}, lang) for row in rows]
+
+    def __repr__(self) -> str:
+        """One line."""
+        return (
+            f"<Gaps {self.study}: {len(self.areas.table):,} areas, {len(self.state.services)} services, "
+            f"{self.people_lacking:,} people lack at least one>"
+        )
+
+
+def find_gaps(
+    results: Results,
+    *,
+    services: Sequence[str] = (),
+    levels: Sequence[float] = (),
+    zones: Sequence[str] = (),
+    speed_share: float = 0.1,
+    barriers: gpd.GeoDataFrame | None = None,
+) -> Gaps:
+    """Find what is missing where in the results of a run.
+
+    Parameters
+    ----------
+    results : Results
+        From :func:`bishan_gis.pipeline.run`.
+    services, levels, zones : sequence
+        Only these services; only services of these levels [min]; only cells in these zones (ids or names of any kind).
+        All where left out.
+    speed_share : float
+        A gap that is none when everybody walks faster by this share, and without the leg to the streets, is fragile.
+    barriers : geopandas.GeoDataFrame, optional
+        ``kind, name`` and geometry of what lies in the way. Left out: the water and motorways of the results.
+
+    Returns
+    -------
+    Gaps
+        Tables and areas. Areas do not cross from township to township, so that a selection of townships gives the
+        same areas as the whole.
+
+    Raises
+    ------
+    InputError
+        A service, level or zone is unknown; all are named at once.
+    SchemaError, ControlTotalError
+        The tables of the results do not fit together.
+    """
+    from bishan_gis.access.neighbours import find_neighbours
+    from bishan_gis.network.costs import edge_costs, load_profile
+
+    standards = study_standards(results.study)
+    member = _members(results)
+    targets, cells = _select(
+        results, service_targets(standards, services=results.services), member, **_lists(services, levels, zones)
+    )
+    access = results.access[results.access["service"].isin(targets["service"])]
+    if len(cells) < len(results.cells):
+        access = access[access["origin_id"].isin(cells["cell_id"])]
+    state = cell_gaps(access, cells, targets)
+    targets = targets[targets["service"].isin(state.services)].reset_index(drop=True)
+    used = {z for column in member.values() for z in cells[column].unique()}
+    people = gap_people(
+        state, cells, results.zones[results.zones["zone_id"].isin(used)], age_groups=_age_groups(results), member=member
+    )
+    walk = results.study.walk
+    costs = edge_costs(results.network, load_profile(walk.profile), slope=walk.slope)
+    flat = _on_level_streets(results, costs, cells, targets)
+    straight_m = straight_distances(state, cells, results.access_points)
+    reasons = gap_reasons(state, straight_m, speed_ms=costs.profile.speed_ms, flat=flat)
+    leg_s = _legs(results, costs, cells)
+    _, best = gap_band(access, cells, targets, speed_share=speed_share, leg_s=leg_s)
+    capacity = capacity_table(results.facilities, state.services)
+    lacking, capacity = _short(results, costs, state, cells, capacity, capacity_needs(standards))
+    near = find_neighbours(cells)
+    common: dict[str, Any] = {"straight_m": straight_m, "within": "zone_id"}
+    code = np.where(lacking, REASONS.index("capacity"), reasons).astype(np.uint8)
+    found = [
+        find_gap_areas(state.deficient, state, cells, near, reasons=reasons, still=best.state > 0, **common),
+        find_gap_areas(state.unknown, state, cells, near, reasons=reasons, still=best.state > 0, **common),
+        find_gap_areas(lacking, state, cells, near, reasons=code, **common),
+    ]
+    found[2] = replace(found[2], table=found[2].table.assign(state="short"))
+    barriers = known_barriers(results) if barriers is None else barriers
+    named = [
+        describe_areas(
+            a, results, cells, targets, barriers=barriers, way=flat or state, speed_ms=costs.profile.speed_ms
+        )
+        for a in found
+    ]
+    return Gaps(
+        study=results.study.id,
+        label=results.study.label(),
+        kind=results.kind,
+        selection=_lists(services, levels, zones),
+        targets=targets,
+        cells=cells,
+        state=state,
+        people=people,
+        areas=named[0],
+        unknown=named[1],
+        short=named[2],
+        completeness=cell_completeness(access, targets, state.services),
+        hierarchy=hierarchy_completeness(people, results.facilities),
+        capacity=capacity,
+        sensitivity=gap_sensitivity(access, cells, targets, speed_share=speed_share, leg_s=leg_s),
+        absent=_absent(results, standards),
+        no_level=sorted(set(results.services.index) - set(state.services)) if not (services or levels) else [],
+    )
+
+
+def _lists(services: Sequence[str], levels: Sequence[float], zones: Sequence[str]) -> dict[str, list[Any]]:
+    return {
+        "services": sorted(set(services)),
+        "levels": sorted({float(v) for v in levels}),
+        "zones": sorted(set(zones)),
+    }
+
+
+def _members(results: Results) -> dict[str, str]:
+    """Return kind of zone -> column of the cells, for every kind that both know."""
+    columns = {"district": "district", "direction": "direction", "township": "zone_id", "village": "village"}
+    kinds = set(results.zones["zone_kind"])
+    return {kind: c for kind, c in columns.items() if kind in kinds and c in results.cells.columns}
+
+
+def _age_groups(results: Results) -> dict[str, list[str]]:
+    population = results.study.inputs.population
+    parts = [p for p in (population.parts or population.shares) if p in results.cells.columns]
+    groups = {k: list(v) for k, v in population.groups.items()} if parts else {}
+    return {"all": ["people"], **{p: [p] for p in parts}, **groups}
+
+
+def _select(
+    results: Results,
+    targets: pd.DataFrame,
+    member: Mapping[str, str],
+    *,
+    services: list[str],
+    levels: list[float],
+    zones: list[str],
+) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
+    """Return the targets and cells asked for; everything unknown is named at once."""
+    problems: list[tuple[str, str]] = []
+    judged = targets[targets["level_min"] > 0]
+    names = {str(n): str(i) for i, n in zip(results.zones["zone_id"], results.zones["name"], strict=True)}
+    ids = {**names, **{str(i): str(i) for i in results.zones["zone_id"]}}
+    known: list[tuple[str, list[Any], list[Any]]] = [
+        ("service", services, list(judged["service"])),
+        ("level", levels, sorted(set(judged["level_min"]))),
+        ("zone", zones, list(ids)),
+    ]
+    for what, asked, there in known:
+        lost = [a for a in asked if a not in there]
+        for one in lost:
+            shown = f"{one:g}" if isinstance(one, float) else str(one)
+            hint = nearest_name(shown, map(str, there)) or ", ".join(f"{t}" for t in there[:20])
+            problems.append((f"{what} {shown} 未知;可用: {hint}", f"{what} {shown} is unknown; use {hint}"))
+    if problems:
+        raise InputError(";".join(p[0] for p in problems), "; ".join(p[1] for p in problems))
+    if services:
+        targets = targets[targets["service"].isin(services)]
+    if levels:
+        targets = targets[targets["level_min"].isin(levels)]
+    if targets[targets["level_min"] > 0].empty:
+        zh, en = "所选服务与级别没有共同项;请放宽选择", "no service has the level asked for; widen the selection"
+        raise InputError(zh, en)
+    cells = results.cells
+    if zones:
+        wanted = {ids[z] for z in zones}
+        inside = np.zeros(len(cells), dtype=bool)
+        for column in member.values():
+            inside |= cells[column].astype(str).isin(wanted).to_numpy()
+        cells = cells[inside]
+    return targets, cells.reset_index(drop=True)
+
+
+def _on_level_streets(
+    results: Results, costs: EdgeCosts, cells: pd.DataFrame, targets: pd.DataFrame
+) -> CellGaps | None:
+    """Return the states that level streets would give, or None where slopes do not count anyway."""
+    if costs.slope == "none":
+        return None
+    from bishan_gis.access.nearest import nearest_cost
+    from bishan_gis.network.costs import edge_costs
+
+    walk = results.study.walk
+    level = edge_costs(results.network, costs.profile, slope="none")
+    origins = cells.rename(columns={"cell_id": "origin_id"})
+    points = results.access_points[results.access_points["service"].isin(targets["service"])]
+    near = nearest_cost(results.network, level, origins, points, max_snap_m=walk.max_snap_m)
+    return cell_gaps(near.table, cells, targets)
+
+
+def _legs(results: Results, costs: EdgeCosts, cells: pd.DataFrame) -> pd.Series:
+    """Return the time of the leg from each cell to the streets [s]; infinite off the network."""
+    from bishan_gis.network.snap import snap_points
+
+    far = results.study.walk.max_snap_m
+    leg_m = snap_points(results.network, cells["x"], cells["y"], max_snap_m=far, usable=costs.usable).leg_m
+    out = np.full(len(cells), np.inf)
+    on = np.isfinite(leg_m)
+    out[on] = costs.profile.leg_ms(leg_m[on]) / 1000
+    return pd.Series(out, index=pd.Index(cells["cell_id"]), name="leg_s")
+
+
+def _short(
+    results: Results,
+    costs: EdgeCosts,
+    state: CellGaps,
+    cells: pd.DataFrame,
+    capacity: pd.DataFrame,
+    needs: pd.DataFrame,
+) -> tuple[NDArray[np.bool_], pd.DataFrame]:
+    """Return where a service is within reach with fewer places per person than asked for, and the table with it."""
+    from bishan_gis.access.travel_matrix import travel_matrix
+
+    out = np.zeros(state.state.shape, dtype=bool)
+    groups = _age_groups(results)
+    rows = needs[needs["age_group"].isin(groups)]
+    need = dict(zip(rows["service"], zip(rows["age_group"], rows["places_per_person"], strict=True), strict=True))
+    judged = dict(zip(capacity["service"], capacity["status"] == "known", strict=True))
+    asked = np.full(len(capacity), np.nan)
+    people_short = np.full(len(capacity), np.nan)
+    heads = cells["people"].to_numpy(np.int64)
+    everybody = results.cells.rename(columns={"cell_id": "origin_id"})
+    for i, service in enumerate(state.services):
+        if service not in need or not judged[service]:
+            continue
+        group, asked[i] = need[service]
+        demand = results.cells[groups[group]].sum(axis=1)
+        demand = demand.set_axis(pd.Index(results.cells["cell_id"]))
+        cutoff_s = float(state.level_min[i] * 60)
+        points = results.access_points[results.access_points["service"] == service]
+        pairs = travel_matrix(
+            results.network, costs, everybody, points, cutoff_s=cutoff_s, max_snap_m=results.study.walk.max_snap_m
+        )
+        per_person = places_per_person(pairs, results.facilities, demand, service=service, cutoff_s=cutoff_s)
+        got = per_person.reindex(state.cells).to_numpy(np.float64)
+        out[i] = (state.state[i] == 0) & (got < asked[i])
+        people_short[i] = float(heads[out[i]].sum())
+    return out, capacity.assign(needed_per_person=asked, people_short=people_short)
+
+
+def _absent(results: Results, standards: pd.DataFrame) -> pd.DataFrame:
+    """Return the services that must be there and have no facility in the data."""
+    from bishan_gis.places.classes import load_classes
+
+    own = results.study.services
+    known = load_classes(results.study.raw(own.classes) if own.classes else None, include=own.include)
+    lost = standards["service"].isin(list(known)) & ~standards["service"].isin(results.services.index)
+    rows = service_targets(standards[lost])
+    rows = rows[(rows["status"] == "must") & (rows["level_min"] > 0)]
+    columns = ["service", "name_zh", "name_en", "level_min", "standard", "clause", "tag"]
+    return rows[columns].reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""Choosing sites: the mathematics behind the location models."""

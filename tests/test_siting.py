@@ -1,0 +1,237 @@
+"""Candidates, the checks of a siting question, and the command: by hand, on a small study, with wrong input."""
+
+from __future__ import annotations
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from toy import EAST, NORTH, TOY_CRS, make_network
+from toy_study import write_toy_study
+from typer.testing import CliRunner
+
+from bishan_gis.cli import app
+from bishan_gis.errors import InputError, MissingColumnError, NoDataError, OutputError, SchemaError
+from bishan_gis.output.siting_files import write_siting
+from bishan_gis.planning.candidates import candidate_sites, street_slope
+from bishan_gis.planning.site_plan import choose_sites, depth_weights
+from bishan_gis.planning.study_sites import study_sites
+
+
+def box(x, y, width=100.0, height=100.0):
+    return shapely.box(EAST + x, NORTH + y, EAST + x + width, NORTH + y + height)
+
+
+def layer(shapes, **columns):
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs=TOY_CRS)
+
+
+LAND = layer(
+    [box(0, 0), box(200, 0), box(400, 0, 10, 10), box(600, 0), box(800, 0), box(1000, 0)],
+    code=["16", "0804", "1602", "0801", "0701", "08"],
+)
+
+
+def test_every_rule_excludes_what_it_should():
+    lines = layer(
+        [box(150, -50, 300, 200), box(600, 0, 60, 100), box(0, 0, 900, 900)],
+        line_type=["生态保护红线", "永久基本农田", "城镇开发边界"],
+    )
+    sites = candidate_sites(
+        landuse=LAND,
+        control_lines=lines,
+        min_area_m2=3000,
+        hazards=layer([box(1150, 0)]),
+        hazard_m=60,
+        fixed=layer([box(210, 10)], candidate_id=["decided"]),
+    )
+    got = dict(zip(sites["candidate_id"], sites["reason_excluded"], strict=True))
+    assert got == {
+        "landuse/0": "",
+        "landuse/1": "control_line",
+        "landuse/2": "control_line",
+        "landuse/3": "",
+        "landuse/5": "hazard",
+        "decided": "",
+    }
+    assert sites.attrs == {"considered": 6, "rejected": {"control_line": 2, "hazard": 1}}
+    # Of the fourth only what the farmland leaves counts, and the site lies there.
+    rest = sites.set_index("candidate_id").loc["landuse/3"]
+    assert rest["area_m2"] == pytest.approx(4000)
+    assert EAST + 660 <= rest["x"] <= EAST + 700
+    assert sites.loc[sites["fixed"], "candidate_id"].tolist() == ["decided"]
+    small = candidate_sites(landuse=LAND, control_lines=lines, min_area_m2=4500)
+    assert small.attrs["rejected"] == {"control_line": 2, "area": 1}
+
+
+def test_streets_are_thinned_and_steep_ones_left_out():
+    network = make_network([(0, 0), (10, 0), (300, 0), (600, 0)], [(0, 1), (1, 2), (2, 3)])
+    heights = np.array([0.0, 0.0, 0.0, 60.0])
+    from bishan_gis.network.elevation import with_elevation
+
+    hilly = with_elevation(network, heights)
+    sites = candidate_sites(network=hilly, spacing_m=100, slope=street_slope(hilly), max_slope=0.1)
+    assert len(sites) == 3
+    assert sites["reason_excluded"].tolist().count("slope") == 1
+    far = layer([shapely.Point(EAST + 10, NORTH + 500)])
+    sites = candidate_sites(layer=far, network=network, max_snap_m=300)
+    assert sites["reason_excluded"].tolist() == ["off_network"]
+    with pytest.raises(InputError, match="source"):
+        candidate_sites(network=network)
+    with pytest.raises(InputError, match="slope"):
+        candidate_sites(layer=far, max_slope=0.1)
+    with pytest.raises(MissingColumnError):
+        candidate_sites(landuse=far)
+
+
+PEOPLE = pd.Series({"A": 30, "B": 20})
+SITES = pd.DataFrame({"candidate_id": ["f", "g"]})
+MATRIX = pd.DataFrame({"from_id": ["A", "B"], "to_id": ["f", "g"], "cost_s": [60.0, 90.0]})
+WRONG = {
+    "model": (InputError, {"model": "mcpl"}),
+    "no limit": (InputError, {"sites": None}),
+    "no cutoff": (InputError, {"cutoff_s": None}),
+    "cutoff": (InputError, {"cutoff_s": -1}),
+    "sites": (InputError, {"sites": -1}),
+    "part of a site": (InputError, {"sites": 1.5}),
+    "budget": (InputError, {"budget": float("nan")}),
+    "fixed": (InputError, {"fixed": ["h"]}),
+    "too many fixed": (InputError, {"fixed": ["f", "g"], "sites": 1}),
+    "dear fixed": (InputError, {"fixed": ["f"], "budget": 0.5}),
+    "levels": (InputError, {"sites": {"low": 1}}),
+    "hierarchical": (InputError, {"model": "hierarchical"}),
+    "k of centre": (InputError, {"model": "p_center", "k_best": 2}),
+    "priority of lscp": (InputError, {"model": "lscp", "priority": pd.Series({"A": 1, "B": 2})}),
+    "priority missing": (InputError, {"priority": pd.Series({"A": 1})}),
+    "capacity": (InputError, {"model": "capacitated_median"}),
+    "backup": (InputError, {"model": "backup", "backup_weight": 2}),
+    "beyond": (InputError, {"model": "p_median", "beyond_s": 0}),
+    "least": (InputError, {"model": "lscp", "least": "money"}),
+    "id": (MissingColumnError, {"candidates": SITES.rename(columns={"candidate_id": "id"})}),
+    "twice": (SchemaError, {"candidates": pd.concat([SITES, SITES])}),
+    "cost": (SchemaError, {"candidates": SITES.assign(cost=-1)}),
+    "none left": (NoDataError, {"candidates": SITES.assign(reason_excluded="area")}),
+    "unknown site": (SchemaError, {"candidates": SITES.iloc[:1]}),
+    "unknown home": (SchemaError, {"demand": PEOPLE.iloc[:1]}),
+    "negative": (SchemaError, {"demand": -PEOPLE}),
+    "weights": (SchemaError, {"weights": pd.Series({"A": 1})}),
+    "existing": (SchemaError, {"existing": pd.DataFrame({"origin_id": ["A"], "value": [1.0], "status": ["reached"]})}),
+    "existing column": (MissingColumnError, {"existing": pd.DataFrame({"origin_id": ["A", "B"]})}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_named(case):
+    error, change = WRONG[case]
+    given = {"demand": PEOPLE, "candidates": SITES, "travel_matrix": MATRIX, "sites": 1, "cutoff_s": 100} | change
+    first = [given.pop(name) for name in ("demand", "candidates", "travel_matrix")]
+    with pytest.raises(error) as caught:
+        choose_sites(*first, **given)
+    assert caught.value.zh
+    assert caught.value.en
+
+
+def test_inputs_stay_and_the_plan_shows_itself():
+    before = [PEOPLE.copy(), SITES.copy(), MATRIX.copy()]
+    plan = choose_sites(PEOPLE, SITES, MATRIX, sites=2, cutoff_s=100, weights=pd.Series({"A": 1, "B": 3}))
+    for old, new in zip(before, (PEOPLE, SITES, MATRIX), strict=True):
+        assert old.equals(new)
+    # Weighted, B counts more; people are people.
+    assert plan.sites[["candidate_id", "gain", "people_new"]].values.tolist() == [["g", 60.0, 20.0], ["f", 30.0, 30.0]]
+    assert plan.curve["people_total"].tolist() == [20.0, 50.0]
+    assert "optimal" in repr(plan)
+    assert "<table" in plan._repr_html_()
+    assert json.loads(json.dumps(plan.summary()))["n_sites"] == 2
+    with pytest.raises(InputError):
+        depth_weights(pd.DataFrame({"origin_id": ["A"], "value": [1.0]}), cutoff_s=0)
+
+
+def test_nothing_meets_the_limits():
+    plan = choose_sites(PEOPLE, SITES, MATRIX, model="lscp", sites=1, cutoff_s=100)
+    assert (plan.status, len(plan.sites)) == ("infeasible", 0)
+    assert plan.uncovered["reason"].tolist() == ["budget", "budget"]
+    plan = choose_sites(PEOPLE, SITES, MATRIX, model="p_median", sites=1)
+    assert plan.status == "infeasible"
+
+
+# --- a study ------------------------------------------------------------------------------------------------------
+
+
+def test_a_study_builds_where_people_lack_a_kindergarten(toy_results):
+    found = study_sites(toy_results, service="kindergarten", sites=2)
+    access = toy_results.access[toy_results.access["service"] == "kindergarten"].set_index("origin_id")["value"]
+    people = toy_results.cells.set_index("cell_id")["people"]
+    lacking = int(people[access.reindex(people.index) > 300].sum())
+    assert found.facts["people_new"] + sum(found.facts["people_uncovered"].values()) == lacking
+    assert found.facts["status"] == "optimal"
+    assert (found.candidates["order"] > 0).sum() == 2
+    more = study_sites(toy_results, service="kindergarten", sites=3)
+    assert more.plan.objective >= found.plan.objective
+    east = study_sites(toy_results, service="kindergarten", sites=1, zone="东融", age="0-14")
+    assert east.plan.sites["direction"].tolist() == ["东融"]
+    assert east.facts["people"] == 101
+    for wrong in ({"zone": "东荣"}, {"age": "0-15"}, {"service": "kindergarden"}, {"model": "hierarchical"}):
+        with pytest.raises(InputError):
+            study_sites(toy_results, **({"service": "kindergarten"} | wrong))
+
+
+def test_what_the_plan_promises_the_streets_keep(toy_results):
+    from bishan_gis.access.nearest import nearest_cost
+    from bishan_gis.network.costs import edge_costs, load_profile
+
+    r = toy_results
+    plan = study_sites(r, service="kindergarten", sites=3).plan
+    costs = edge_costs(r.network, load_profile(r.study.walk.profile), slope=r.study.walk.slope)
+    doors = r.access_points.loc[r.access_points["service"] == "kindergarten", ["facility_id", "service", "x", "y"]]
+    new = plan.sites[["candidate_id", "x", "y"]].rename(columns={"candidate_id": "facility_id"})
+    origins = r.cells.rename(columns={"cell_id": "origin_id"})
+    served = []
+    for points in (doors, pd.concat([doors, new.assign(service="kindergarten")], ignore_index=True)):
+        table = nearest_cost(r.network, costs, origins, points, max_snap_m=r.study.walk.max_snap_m).table
+        near = table.set_index("origin_id")["value"].reindex(r.cells["cell_id"]).to_numpy() <= 300
+        served.append(int(r.cells.loc[near, "people"].sum()))
+    assert served[1] - served[0] == plan.objective
+
+
+def test_a_service_without_any_facility_can_be_planned(toy_results):
+    found = study_sites(toy_results, service="market", model="lscp")
+    assert found.facts["people_new"] > 0
+    assert found.facts["people_new"] + sum(found.facts["people_uncovered"].values()) == 1501
+
+
+def test_both_files_or_none(toy_results, tmp_path):
+    found = study_sites(toy_results, service="kindergarten", sites=2)
+    paths = write_siting(found, tmp_path)
+    assert [p.name for p in paths] == ["siting_kindergarten.geojson", "siting_kindergarten.csv"]
+    frame = gpd.read_file(paths[0])
+    assert frame.crs.to_epsg() == 4326
+    assert len(frame) == len(found.candidates)
+    table = pd.read_csv(paths[1], encoding="utf-8-sig")
+    assert table["order"].tolist() == [1, 2]
+    assert table["candidate_id"].tolist() == found.plan.sites["candidate_id"].tolist()
+    before = [p.read_bytes() for p in paths]
+    write_siting(study_sites(toy_results, service="kindergarten", sites=2), tmp_path)
+    assert [p.read_bytes() for p in paths] == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        write_siting(found, tmp_path / "file")
+
+
+def test_the_command(tmp_path):
+    write_toy_study(tmp_path / "s")
+    run = CliRunner().invoke
+    done = run(app, ["siting", str(tmp_path / "s"), "--service", "kindergarten", "--sites", "2", "--json"])
+    assert done.exit_code == 0
+    facts = json.loads(done.stdout)
+    assert facts["ok"]
+    assert len(facts["chosen"]) == 2
+    assert (tmp_path / "s" / "data" / "processed" / "siting_kindergarten.csv").exists()
+    done = run(app, ["siting", str(tmp_path / "s"), "--service", "kindergarten", "--zone", "南方", "--lang", "zh"])
+    assert done.exit_code == 2
+    assert "没有分区" in done.stderr
+    done = run(app, ["siting", str(tmp_path / "s"), "--service", "kindergarten", "--lang", "en"])
+    assert done.exit_code == 0
+    assert "optimal" in done.stdout

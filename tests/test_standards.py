@@ -1,0 +1,262 @@
+"""Standards as data: the table itself, a study's own values, targets, indicators on a toy town, and bad files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toy import EAST, NORTH
+from toy_study import write_toy_study
+
+import bishan_gis as bg
+from bishan_gis.errors import MissingColumnError, MissingFileError, SchemaError, StudyError
+from bishan_gis.planning.coverage import radius_coverage
+from bishan_gis.planning.indicators import _holds, _verdict, evaluate_indicators, worst_verdict
+from bishan_gis.planning.radius_and_streets import radius_versus_streets, study_radius_versus_streets
+from bishan_gis.planning.standard_rows import COLUMNS
+from bishan_gis.planning.standards import load_standards, override_standards, service_targets, study_standards
+
+HEAD = ",".join(COLUMNS)
+GOOD = "a.radius,a,A 1,1.2,5,nursery,托儿所,nursery,radius_m,<=,300,,m,people,must,page 3,S"
+
+
+def table(tmp_path, *rows: str):
+    file = tmp_path / "own.csv"
+    file.write_text("\n".join([HEAD, *rows, ""]), encoding="utf-8")
+    return file
+
+
+# --- the table -----------------------------------------------------------------------------------------
+
+
+def test_the_table_of_the_package() -> None:
+    rows = load_standards()
+    assert rows["id"].is_unique
+    assert set(rows["tag"]) == {"S", "K"}, "a proposal belongs into a study"
+    assert (rows.loc[rows["tag"] == "S", "source"] != "").all()
+    by_id = rows.set_index("id")
+    seen = {
+        "gb50180.kindergarten.radius": (300, "S"),
+        "gb50180.primary_school.radius": (500, "K"),
+        "gb50180.middle_school.radius": (1000, "K"),
+        "tdt1063.elderly5": (5, "S"),
+        "gb51080.area": (7, "S"),
+        "shelter.fixed_share": (0.15, "S"),
+        "gb55014.green": (8, "S"),
+        "gb51143.long.area": (50_000, "K"),
+    }
+    for key, (value, tag) in seen.items():
+        assert (by_id.loc[key, "value"], by_id.loc[key, "tag"]) == (value, tag), key
+    assert by_id.loc["transit.stop300", ["value", "share_min"]].tolist() == [300, 0.5]
+    # The first set decides, so the order of `sets` is that of the rows.
+    assert load_standards(sets=["fire", "parks"])["set"].drop_duplicates().tolist() == ["fire", "parks"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("nursery,radius_m", "nursery,radius_km"), "radius_m"),
+        ((",m,people", ",km,people"), "does not fit radius_m"),
+        ((",300,", ",three,"), "no number of 0 or more"),
+        ((",300,", ",-1,"), "no number of 0 or more"),
+        ((",300,,", ",300,200,"), "between only"),
+        (("<=,300,,", "between,300,200,"), "value <= value_max"),
+        ((",5,nursery", ",5.5,nursery"), "whole number of minutes"),
+        (("must", "may"), "use must"),
+        (("page 3,S", "page 3,X"), "tag = 'X'"),
+        (("page 3,S", ",S"), "source is empty"),
+        (("托儿所", ""), "name_zh is empty"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path, change, said) -> None:
+    with pytest.raises(SchemaError, match="line 3") as err:
+        load_standards(table(tmp_path, GOOD, GOOD.replace("a.radius", "b.radius").replace(*change)))
+    assert said in err.value.en
+    assert "第 3 行" in err.value.zh
+
+
+def test_all_problems_at_once(tmp_path) -> None:
+    bad = GOOD.replace("must", "may").replace(",S", ",X")
+    with pytest.raises(SchemaError, match="4 problems") as err:
+        load_standards(table(tmp_path, GOOD, GOOD, bad))
+    assert "id repeats that of line 2" in err.value.en
+    with pytest.raises(SchemaError, match="no rows"):
+        load_standards(table(tmp_path))
+    with pytest.raises(MissingFileError):
+        load_standards(tmp_path / "none.csv")
+    file = tmp_path / "short.csv"
+    file.write_text("id,set\na,b\n", encoding="utf-8")
+    with pytest.raises(MissingColumnError, match="indicator"):
+        load_standards(file)
+    with pytest.raises(StudyError, match="gb50180"):
+        load_standards(sets=["gb5018"])
+
+
+# --- a study's own values -------------------------------------------------------------------------------
+
+
+def test_an_override_is_shown(tmp_path) -> None:
+    rows = load_standards(table(tmp_path, GOOD))
+    before = rows.copy()
+    own = override_standards(rows, [{"id": "a.radius", "value": 500, "reason": "hills"}]).iloc[0]
+    assert own[["value", "value_before", "tag", "reason"]].tolist() == [500, 300, "P", "hills"]
+    pd.testing.assert_frame_equal(rows, before)
+    bad = [
+        {"id": "a.radiu", "value": 1, "reason": "x"},
+        {"id": "a.radius", "reason": "x"},
+        {"id": "a.radius", "value": 1},
+    ]
+    with pytest.raises(StudyError) as err:
+        override_standards(rows, bad)
+    for said in ("a.radius?", "give a value", "give a reason", "is there twice"):
+        assert said in err.value.en
+
+
+def test_a_study_chooses(tmp_path) -> None:
+    file = write_toy_study(tmp_path)
+    text = file.read_text(encoding="utf-8")
+    mine = '[standards]\nsets = ["tdt1063", "gb50180"]\n[[standards.override]]\nid = "tdt1063.primary10"\nvalue = 12\n'
+    file.write_text(text + mine + 'reason = "山地"\n', encoding="utf-8")
+    rows = study_standards(bg.load_study(file))
+    assert rows["set"].drop_duplicates().tolist() == ["tdt1063", "gb50180"]
+    target = service_targets(rows).set_index("service").loc["primary_school"]
+    assert target[["level_min", "radius_m", "tag"]].tolist() == [12, 500, "P"]
+    file.write_text(text + mine, encoding="utf-8")
+    with pytest.raises(StudyError, match=r"standards.override.0.reason is missing"):
+        bg.load_study(file)
+
+
+def test_targets() -> None:
+    """The first set that speaks of a service decides; where none does, the class of the study."""
+    rows = load_standards()
+    services = pd.DataFrame(
+        {"level": [10, 15, 15], "radius_m": [np.nan] * 3, "tag": ["S", "K", "S"], "zh": list("abc"), "en": list("abc")},
+        index=["market", "bank", "fire_station"],
+    ).assign(standard="class", clause="")
+    out = service_targets(rows, services=services).set_index("service")
+    assert out.loc["market", ["level_min", "radius_m", "tag"]].tolist() == [10, 500, "K"]
+    assert out.loc["bank", ["level_min", "standard", "tag", "status"]].tolist() == [15, "class", "K", "should"]
+    assert out.loc["fire_station", ["drive_min", "tag"]].tolist() == [5, "P"], "no standard asks for it on foot"
+    quarter = service_targets(load_standards(sets=["quarter_hour", "gb50180"]), services=services).set_index("service")
+    assert quarter.loc["market", ["level_min", "radius_m"]].tolist() == [8, 500]
+    assert quarter.loc["market", "clause"] == "8 min"
+
+
+# --- both measures --------------------------------------------------------------------------------------
+
+
+def test_circle_and_streets(toy_results) -> None:
+    targets = service_targets(load_standards(), services=toy_results.services)
+    out = study_radius_versus_streets(toy_results, targets).set_index("service")
+    assert set(out.index) == {"kindergarten", "primary_school", "park", "bus_stop"}
+    at = toy_results.facilities.set_index("service").loc["kindergarten", ["x", "y"]].to_numpy(float)
+    cells = toy_results.cells
+    near = np.hypot(cells["x"] - at[0], cells["y"] - at[1]) <= 300
+    row = out.loc["kindergarten"]
+    assert row["people_circle"] == cells.loc[near, "people"].sum()
+    there = toy_results.access
+    there = there[(there["service"] == "kindergarten") & (there["value"] <= 300)]["origin_id"]
+    assert row["people_streets"] == cells.loc[cells["cell_id"].isin(there), "people"].sum()
+    assert 0 < row["share_streets"] < row["share_circle"] < 1
+    assert (
+        f"{row['share_circle'] * 100:.1f} %, 街道 5 分钟实际 {row['share_streets'] * 100:.1f} %" in row["sentence_zh"]
+    )
+    with pytest.raises(SchemaError, match="kindergarten 300 m"):
+        radius_versus_streets(toy_results.radii.iloc[:0], toy_results.coverage, targets)
+
+
+# --- indicators -----------------------------------------------------------------------------------------
+
+
+def test_indicators_of_the_toy_town(toy_results) -> None:
+    out = evaluate_indicators(toy_results)
+    assert set(out["id"]) == set(load_standards()["id"]), "nothing is left out"
+    town = out[out["zone_kind"] == "district"].set_index("id")
+    assert town.index.is_unique
+    # A park of 130 m x 130 m for 1501 people, and one of a known size is all there is.
+    green = town.loc["gb55014.green"]
+    assert green["value"] == pytest.approx(130 * 130 / 1501, rel=1e-3)
+    assert (green["verdict"], green["basis"]) == ("met", 1501)
+    # It lies in the eastern township, which has 501 of them.
+    by_town = out[(out["id"] == "gb55014.green") & (out["zone_kind"] == "township")].set_index("zone_id")
+    assert by_town["value"].tolist() == [0, pytest.approx(130 * 130 / 501, rel=1e-3)]
+    assert by_town["verdict"].tolist() == ["not_met", "met"]
+    # 16,900 m2 is a large park: its radius is 500 m, and no small one is there.
+    cells = toy_results.cells
+    distance = np.hypot(cells["x"] - (EAST + 1275), cells["y"] - (NORTH + 225))
+    assert town.loc["checkup.park_large", "value"] == pytest.approx(cells.loc[distance <= 500, "people"].sum() / 1501)
+    assert town.loc["checkup.park_small", "value"] == 0
+    assert town.loc["gb55014.cover", "value"] == town.loc["checkup.park_large", "value"]
+    # Radii agree with the function of the run, minutes with its table.
+    stops = radius_coverage(cells, pd.DataFrame(toy_results.facilities), radii_m=[500]).set_index("service")
+    assert town.loc["gbt51328.stop500", "value"] * 1501 == pytest.approx(stops.loc["bus_stop", "people"])
+    covered = toy_results.coverage.query("zone_kind == 'district' and age_group == 'all'")
+    school = covered.query("service == 'primary_school' and cutoff_min == 10").iloc[0]
+    assert town.loc["tdt1063.primary10", "value"] * 1501 == pytest.approx(school["people_covered"])
+    assert town.loc["tdt1063.primary10", "verdict"] == "no_threshold"
+    # What cannot be told says what it needs.
+    for key, said in {
+        "tdt1063.beds": "no facilities of hospital",
+        "gb51080.time": "needs [drive]",
+        "gbt51328.density": "inputs.control_lines",
+        "complete.16": "needs data",
+    }.items():
+        assert (town.loc[key, "verdict"], np.isnan(town.loc[key, "value"])) == ("unknown", True), key
+        assert said in town.loc[key, "note_en"], key
+
+
+def test_unknown_sizes_leave_a_lower_bound(toy_results) -> None:
+    """One kindergarten of 40 and one whose places nobody knows: 40 is the least, and no verdict below the threshold."""
+    from dataclasses import replace
+
+    rows = pd.concat([toy_results.facilities[toy_results.facilities["service"] == "kindergarten"]] * 2)
+    rows = rows.assign(facility_id=["a", "b"], capacity=[40.0, np.nan], service="hospital")
+    services = toy_results.services.rename(index={"kindergarten": "hospital"})
+    run = replace(toy_results, facilities=rows.reset_index(drop=True), services=services)
+    rule = load_standards(sets=["tdt1063"])
+    rule = rule[rule["id"] == "tdt1063.beds"]
+    for least, verdict in ((20.0, "met"), (30.0, "unknown")):
+        one = evaluate_indicators(run, rule.assign(value=least)).iloc[0]
+        assert one["value"] == pytest.approx(40 / 1501 * 1000)
+        assert (one["value_high"], one["verdict"]) == (np.inf, verdict)
+
+
+@given(
+    st.sampled_from([">=", ">", "<=", "<", "between"]),
+    st.floats(0, 10),
+    st.floats(0, 10),
+    st.floats(0, 10),
+    st.floats(0, 5),
+    st.floats(0, 1),
+)
+def test_a_verdict_is_certain(op, a, b, least, width, where) -> None:
+    low, high = sorted([a, b])
+    value = low + where * (high - low)
+    verdict = _verdict(op, low, high, least, least + width, at_most=False)
+    if verdict in ("met", "not_met") and low <= value <= high:
+        assert _holds(op, value, least, least + width) == (verdict == "met")
+    assert _verdict(op, low, high, least, least + width, at_most=True) in (
+        "unknown",
+        verdict if verdict != "met" else "",
+    )
+
+
+def test_worst_verdict() -> None:
+    assert worst_verdict(["met", "no_threshold"]) == "met"
+    assert worst_verdict([]) == "no_threshold"
+
+
+def test_people_of_the_study_add_up(bishan_results) -> None:
+    """Every count of people is the same for the district, its directions and its townships."""
+    out = evaluate_indicators(bishan_results)
+    counts = out[(out["basis_unit"] == "person") & (out["unit"] == "1") & out["value"].notna()]
+    counts = counts[~counts["indicator"].isin(["site_m2"])].assign(n=lambda t: t["value"] * t["basis"])
+    counts = counts[counts["id"] != "shelter.fixed_share"]
+    sums = counts.pivot_table(index="id", columns="zone_kind", values=["n", "basis"], aggfunc="sum")
+    assert len(sums) > 30
+    for what in ("n", "basis"):
+        for kind in ("direction", "township"):
+            assert np.allclose(sums[what, kind], sums[what, "district"])
+    assert set(sums["basis", "district"]) == {float(bishan_results.cells["people"].sum())}
