@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bishan_gis.access.nearest import NearestResult
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
+    from bishan_gis.planning.scenarios import Scenario
     from bishan_gis.sources.inputs import StudyData
 
 __all__ = ["run"]
@@ -54,7 +55,13 @@ class _Clock:
         )
 
 
-def run(study: Study | str | Path, *, write: bool = True, progress: Progress | None = None) -> Results:
+def run(
+    study: Study | str | Path,
+    *,
+    write: bool = True,
+    progress: Progress | None = None,
+    scenario: Scenario | None = None,
+) -> Results:
     """Run a study from its files to its maps and tables.
 
     Parameters
@@ -65,6 +72,9 @@ def run(study: Study | str | Path, *, write: bool = True, progress: Progress | N
         Also write tables and maps, as the command does.
     progress : callable, optional
         Called with the name of the step, what is done, and what there is in all.
+    scenario : Scenario, optional
+        Edits to the inputs, such as :meth:`~bishan_gis.planning.scenarios.Scenario.at_year` gives; what is written goes
+        into a folder of its own, ``scenarios/<file>``, beside the outputs of the study.
 
     Returns
     -------
@@ -78,7 +88,11 @@ def run(study: Study | str | Path, *, write: bool = True, progress: Progress | N
     """
     study = study if isinstance(study, Study) else load_study(study)
     clock = _Clock(progress)
-    results = _compute(study, clock)
+    if scenario is not None:
+        study = scenario.study(study)
+    results = _compute(study, clock, scenario)
+    if scenario is not None:
+        results.record["scenario"] = scenario.record(study.lang)
     if write:
         from bishan_gis.output.write import write_results
 
@@ -89,7 +103,7 @@ def run(study: Study | str | Path, *, write: bool = True, progress: Progress | N
     return results
 
 
-def _compute(study: Study, clock: _Clock) -> Results:
+def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> Results:
     """Read, build, compute: the steps of a run in their order."""
     from bishan_gis.access.measure_run import run_measures
     from bishan_gis.access.nearest import nearest_cost
@@ -97,11 +111,14 @@ def _compute(study: Study, clock: _Clock) -> Results:
     from bishan_gis.access.study_measures import check_services
     from bishan_gis.access.time_grid import build_time_grid
     from bishan_gis.network.assemble import assemble_network
+    from bishan_gis.network.snap import find_islands
     from bishan_gis.places.entrances import find_access_points, find_entrances
     from bishan_gis.places.population import build_cells, build_controls
     from bishan_gis.places.weights import residential_weights
     from bishan_gis.places.zones import assign_zone, build_zones
     from bishan_gis.planning.coverage import coverage, people_in_circles, radius_coverage
+    from bishan_gis.planning.scenario_edits import add_housing, edit_controls, edit_places
+    from bishan_gis.planning.scenario_streets import edit_networks
     from bishan_gis.sources.inputs import load_inputs
 
     with clock.step("读取输入 read") as report:
@@ -112,14 +129,22 @@ def _compute(study: Study, clock: _Clock) -> Results:
     with clock.step("步行网络 network"):
         network, costs = assemble_network(study, data)
     networks = {"walk": (network, costs), **_other_networks(study, data, clock)}
+    if scenario is not None:
+        networks, notes = edit_networks(networks, scenario, study, elevation=data.files.get("inputs.elevation"))
+        network, costs = networks["walk"]
+        data.notes.extend(notes)
     with clock.step("设施 facilities"):
         facilities, merged, services = _facilities(study, data)
+        if scenario is not None:
+            facilities, services, _ = edit_places(facilities, services, scenario, study)
         check_services(study.measures, list(services.index))
         entrances = find_entrances(data.osm)
         points = find_access_points(facilities, network, entrances=entrances)
         points = points.merge(facilities[["facility_id", "service"]], on="facility_id")
     with clock.step("人口 population"):
         controls = build_controls(data.population, data.townships, crs=data.crs)
+        if scenario is not None:
+            controls = edit_controls(controls, scenario, townships, parts=list(data.population.parts))
         weights, placed_by = (data.population.weights, "population")
         if weights is None:
             weights, placed_by = residential_weights(
@@ -134,6 +159,9 @@ def _compute(study: Study, clock: _Clock) -> Results:
             parts=data.population.parts,
             kind=weakest_kind(["derived", *(data.kinds[f"inputs.{i}"] for i in ("population", "townships", "osm"))]),
         )
+        if scenario is not None:
+            sizes, parts = study.cells, list(data.population.parts)
+            cells, check = add_housing(cells, check, scenario, townships, settings=sizes, parts=parts)
         cells = cells.merge(townships[["zone_id", "direction"]], on="zone_id", validate="m:1")
         cells["district"] = zones.loc[zones["zone_kind"] == "district", "zone_id"].iloc[0]
     with clock.step("步行时间 walking times") as report:
@@ -148,8 +176,10 @@ def _compute(study: Study, clock: _Clock) -> Results:
         )
     cutoffs = [c * 60 for c in study.reach.cutoffs_min]
     with clock.step("生活圈 life circles") as report:
+        # Ground at an island belongs to the street its people are taken to.
+        joined = costs.usable & ~find_islands(network, study.walk.island_m, usable=costs.usable)
         grid = build_time_grid(
-            network, step_m=study.reach.grid_m, off_network_m=study.reach.off_network_m, usable=costs.usable
+            network, step_m=study.reach.grid_m, off_network_m=study.reach.off_network_m, usable=joined
         )
         rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
         circles = union_areas(
@@ -190,13 +220,15 @@ def _compute(study: Study, clock: _Clock) -> Results:
         inside = everybody[["service", "cutoff_min", "people_covered"]].rename(columns={"people_covered": "people"})
         circles = circles.merge(inside, on=["service", "cutoff_min"], how="left")
         middle = facilities.geometry.representative_point()
-        places = facilities.assign(x=middle.x, y=middle.y)
+        places = facilities.assign(x=middle.x, y=middle.y, area_m2=facilities.geometry.area)
         radii = radius_coverage(cells, places, radii_m=study.reach.circles_m)
         plain = people_in_circles(cells, places, radii_m=study.reach.circles_m)
         places = places.set_geometry(middle)
         for kind, column in (("township", "zone_id"), ("direction", "direction")):
             places[column] = assign_zone(places, zones, kind)
         rests_on = weakest_kind([*data.kinds.values(), *cells["kind"].unique(), *places["kind"].unique()])
+        if scenario is not None:
+            rests_on = weakest_kind([rests_on, "assumed"])
         by_direction = table["zone_kind"] == "direction"
         table["kind"] = np.where(by_direction, weakest_kind([rests_on, study.directions.kind]), rests_on)
         near.table["kind"] = circles["kind"] = each["kind"] = radii["kind"] = plain["kind"] = points["kind"] = rests_on
@@ -328,6 +360,16 @@ def _warnings(
     if count:
         out.append(
             (f"{count} 个人口单元远离道路 (off_network)", f"{count} population cells are off the network"),
+        )
+    moved = (near.origin_snaps.n_moved, near.target_snaps.n_moved)
+    if any(moved):
+        out.append(
+            (
+                f"{moved[0]} 个人口单元和 {moved[1]} 个设施入口最近的道路为孤立路段 (总长小于 walk.island_m = "
+                f"{network.island_m:g} m), 已改接至最近的连通道路",
+                f"{moved[0]} population cells and {moved[1]} facility access points lie nearest to an island of "
+                f"streets (shorter than walk.island_m = {network.island_m:g} m in all) and were taken to the nearest other one",
+            )
         )
     lost = int((near.target_snaps.edge < 0).sum())
     if lost:

@@ -119,6 +119,12 @@ class Walk(_Section):
     profile: str = "adult"
     slope: Slope | None = Field(default=None, description="how speed depends on slope; the profile's own if left out")
     max_snap_m: Positive = 300.0
+    island_m: float = Field(
+        default=1000.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="places are not snapped to parts of the streets shorter than this in all; 0 snaps to any",
+    )
 
 
 class Cycle(Walk):

@@ -14,7 +14,7 @@ from bishan_gis.errors import InputError
 from bishan_gis.network.jit import njit
 from bishan_gis.network.search import along_edge, nearest_on_edges, search_nearest
 from bishan_gis.network.snap import OFF_NETWORK, snap_points
-from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, StarGraph, by_edge, leg_costs, snap_seeds
+from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, StarGraph, by_edge, junction_nodes, leg_costs, snap_seeds
 from bishan_gis.schema import STATUS, check_columns
 
 if TYPE_CHECKING:
@@ -113,9 +113,25 @@ def _k_nearest(start, target, cost, seed_node, seed_cost, seed_label, limit, shi
 
 @njit(cache=True, nogil=True)
 def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
-    end_u, end_v, delay, forward, backward, o_edge, o_f, o_leg, dist, node_label, t_start, t_f, t_leg, t_label, out, who
+    end_u,
+    end_v,
+    delay,
+    forward,
+    backward,
+    o_edge,
+    o_f,
+    o_node,
+    o_leg,
+    dist,
+    node_label,
+    t_start,
+    t_f,
+    t_leg,
+    t_label,
+    out,
+    who,
 ):
-    """Carry the lists of the nodes to origins on the edges."""
+    """Carry the lists of the nodes to origins on the edges, and to those at nodes."""
     k = dist.shape[1]
     for i in range(len(o_edge)):
         e = o_edge[i]
@@ -133,6 +149,12 @@ def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
                 if dist[end, j] == NOT_REACHED:
                     break
                 _place(out[i], who[i], paid + dist[end, j], node_label[end, j])
+        u = o_node[i]
+        if u >= 0:
+            for j in range(k):
+                if dist[u, j] == NOT_REACHED:
+                    break
+                _place(out[i], who[i], leg + dist[u, j], node_label[u, j])
         for j in range(t_start[e], t_start[e + 1]):
             c = along_edge(t_f[j] - f, forward[e], backward[e])
             if c < NOT_REACHED:
@@ -276,7 +298,7 @@ def k_nearest(
     owner, ids = pd.factorize(access_points["facility_id"], sort=True)
     group, services = pd.factorize(access_points["service"], sort=True)
     reverse = StarGraph.from_network(network, costs, reverse=True)
-    legs = leg_costs(costs, o_snaps)
+    standing, legs = junction_nodes(costs, o_snaps), leg_costs(costs, o_snaps)
     cost = np.full((len(services), len(origins), k), NOT_REACHED, dtype=np.int64)
     label = np.full((len(services), len(origins), k), -1, dtype=np.int32)
 
@@ -287,7 +309,7 @@ def k_nearest(
         seeds = snap_seeds(network, costs, part, who, arrive=True, offset_ms=extra)
         node_cost, node_label = search_k_nearest(reverse, seeds, k=k)
         here = by_edge(network, costs, part, who, offset_ms=extra)
-        _carry(costs, o_snaps, legs, here, node_cost, node_label, cost[i], label[i])
+        _carry(costs, o_snaps, standing, legs, here, node_cost, node_label, cost[i], label[i])
 
     pool = ThreadPoolExecutor(max_workers=max(threads, 1))
     try:
@@ -305,6 +327,7 @@ def k_nearest(
 def _carry(
     costs: EdgeCosts,
     origins: Snaps,
+    standing: NDArray[np.int32],
     legs: NDArray[np.int64],
     places: EdgePlaces,
     node_cost: NDArray[np.int32],
@@ -320,6 +343,7 @@ def _carry(
         costs.backward_ms,
         origins.edge,
         origins.fraction,
+        standing,
         legs,
         node_cost,
         node_label,

@@ -16,7 +16,17 @@ from bishan_gis.access.pair_kernels import collect_pairs
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.scipy_search import along_edges, choose_engine, search_nearest_by_scipy
 from bishan_gis.network.snap import snap_points
-from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, EdgePlaces, Seeds, StarGraph, by_edge, leg_costs, snap_seeds
+from bishan_gis.network.star import (
+    NO_LIMIT,
+    NOT_REACHED,
+    EdgePlaces,
+    Seeds,
+    StarGraph,
+    by_edge,
+    leg_costs,
+    list_places,
+    snap_seeds,
+)
 from bishan_gis.schema import check_columns, check_unique
 
 if TYPE_CHECKING:
@@ -240,7 +250,9 @@ def prepare_pairs(
     seeds = snap_seeds(network, costs, d_snaps, owner, arrive=True, offset_ms=offset)
     order = np.lexsort((seeds.cost_ms, seeds.label))
     seeds = Seeds(seeds.node[order], seeds.cost_ms[order], seeds.label[order])
-    on = np.flatnonzero(d_snaps.edge >= 0)
+    on, on_edge, fraction = list_places(network, costs, d_snaps)
+    order = np.argsort(owner[on], kind="stable")
+    on, on_edge, fraction = on[order], on_edge[order], fraction[order]
     # What an origin pays to get to either end of its edge and past the wait there, listed by state.
     number = np.arange(len(origins), dtype=np.int32)
     leave = snap_seeds(network, costs, o_snaps, number, arrive=False)
@@ -258,11 +270,11 @@ def prepare_pairs(
         seed_start=np.searchsorted(seeds.label, each),
         places=EdgePlaces(
             np.searchsorted(owner[on], each),
-            d_snaps.fraction[on],
+            fraction,
             leg_costs(costs, d_snaps, offset)[on],
             owner[on],
         ),
-        place_edge=d_snaps.edge[on],
+        place_edge=on_edge,
         leave=leave,
         leave_start=np.searchsorted(leave.node, np.arange(costs.n_states + 1)),
         on=by_edge(network, costs, o_snaps, number),

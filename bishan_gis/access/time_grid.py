@@ -207,7 +207,7 @@ def build_time_grid(
 
 @njit(cache=True, nogil=True)
 def _surface(  # type: ignore[no-untyped-def] # pragma: no cover
-    edge, fraction, leg, end_u, end_v, delay, forward, backward, dist, t_start, t_f, t_ms, speed, out
+    edge, fraction, leg, node_u, node_v, end_u, end_v, delay, forward, backward, dist, t_start, t_f, t_ms, speed, out
 ):
     """Seconds from every grid point to the nearest destination; `t_*` hold those on each edge, `delay` may be None."""
     for i in range(edge.shape[0]):
@@ -227,6 +227,11 @@ def _surface(  # type: ignore[no-untyped-def] # pragma: no cover
                 if delay is not None:
                     back += delay[u]
                 best = min(best, back)
+            # A point at a node may take every street there, and does not wait at its own node.
+            if f <= 0.0:
+                best = min(best, np.int64(dist[node_u[e]]))
+            elif f >= 1.0:
+                best = min(best, np.int64(dist[node_v[e]]))
             for k in range(t_start[e], t_start[e + 1]):
                 gap = t_f[k] - f
                 if gap >= 0 and forward[e] >= 0:
@@ -270,6 +275,8 @@ def time_surface(
         grid.edge[box],
         grid.fraction[box],
         grid.leg_m[box],
+        network.edge_u,
+        network.edge_v,
         costs.end_u,
         costs.end_v,
         None if costs.delay_ms is None else costs.state_delay_ms,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bishan_gis.crs import to_lonlat
@@ -61,6 +62,7 @@ def assemble_network(study: Study, data: StudyData, mode: Mode = "walk") -> tupl
     extent = data.extent.union_all()
     rules = load_rules(mode=mode, table=profile.rules)
     network = build_network(data.osm, crs=data.crs, rules=rules, extent=extent, kind=data.kinds["inputs.osm"])
+    network = replace(network, island_m=settings.island_m)
     if study.inputs.elevation:
         lon, lat = to_lonlat(network.node_x, network.node_y, network.crs)
         heights = sample_elevation(data.files["inputs.elevation"], lon, lat)

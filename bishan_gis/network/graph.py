@@ -79,6 +79,9 @@ class Network:
         Position in :data:`CONTROLS`; None: no node delays anybody.
     turns : ndarray of int32, shape (t, 3), or None
         Forbidden turns: the edge one comes by, the node, the edge one may not go on by. None: all are allowed.
+    island_m : float
+        Places are not snapped to parts of the streets shorter than this in all, where there is another street near
+        [m]; 0: to any. See :func:`bishan_gis.network.snap.find_islands`.
     """
 
     crs: CRS
@@ -106,6 +109,7 @@ class Network:
     edge_speed_kmh: NDArray[np.float64] | None = None
     node_control: NDArray[np.uint8] | None = None
     turns: NDArray[np.int32] | None = None
+    island_m: float = 0.0
 
     @classmethod
     def from_osm(

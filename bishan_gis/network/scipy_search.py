@@ -13,7 +13,7 @@ import numpy as np
 
 from bishan_gis.errors import InputError
 from bishan_gis.network.jit import HAS_NUMBA
-from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, leg_costs
+from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, junction_nodes, leg_costs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -201,6 +201,11 @@ def nearest_on_edges_by_scipy(
         row.append(ok)
         cost.append(leg[ok] + np.rint(part[ok] * whole[e[ok]]).astype(np.int64) + node_cost[state] + wait)
         label.append(node_label[state])
+    node = junction_nodes(costs, origins)[on]
+    ok = np.flatnonzero((node >= 0) & (node_cost[node] < NOT_REACHED))
+    row.append(ok)
+    cost.append(leg[ok] + node_cost[node[ok]])
+    label.append(node_label[node[ok]])
     # Every place on the edge of every origin.
     many = destinations.start[e + 1] - destinations.start[e]
     pair = np.repeat(np.arange(len(e)), many)

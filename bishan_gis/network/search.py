@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bishan_gis.network.jit import njit
-from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, leg_costs
+from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, junction_nodes, leg_costs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -237,6 +237,7 @@ def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
     backward,
     o_edge,
     o_f,
+    o_node,
     o_leg,
     dist,
     node_label,
@@ -247,7 +248,7 @@ def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
     out,
     out_label,
 ):
-    # `delay` is the wait by state, empty where nobody waits.
+    # `delay` is the wait by state, empty where nobody waits; `o_node` is -1 for origins along an edge.
     waits = len(delay) > 0
     for i in range(len(o_edge)):
         e = o_edge[i]
@@ -263,6 +264,11 @@ def _finish(  # type: ignore[no-untyped-def] # pragma: no cover
         if backward[e] >= 0 and dist[u] < NOT_REACHED:
             c = leg + np.int64(np.rint(f * backward[e])) + dist[u] + (delay[u] if waits else 0)
             w = node_label[u]
+            if c < best or (c == best and w < who):
+                best, who = c, w
+        u = o_node[i]
+        if u >= 0 and dist[u] < NOT_REACHED:
+            c, w = leg + dist[u], node_label[u]
             if c < best or (c == best and w < who):
                 best, who = c, w
         for j in range(t_start[e], t_start[e + 1]):
@@ -283,7 +289,7 @@ def nearest_on_edges(
     node_cost: NDArray[np.int32],
     node_label: NDArray[np.int32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Carry the costs of the nodes to origins on the edges; the same edge is exact.
+    """Carry the costs of the nodes to origins on the edges and at nodes; the same edge is exact.
 
     Parameters
     ----------
@@ -315,6 +321,7 @@ def nearest_on_edges(
         costs.backward_ms,
         origins.edge,
         origins.fraction,
+        junction_nodes(costs, origins),
         leg_costs(costs, origins),
         node_cost,
         node_label,

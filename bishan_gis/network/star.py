@@ -198,6 +198,16 @@ def list_places(
     return np.concatenate(row), np.concatenate(edge), np.concatenate(fraction)
 
 
+def _further_states(costs: EdgeCosts, node: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the states of nodes beside the nodes themselves, and of which row of `node` each of them is."""
+    n = costs.states.n_nodes
+    low = np.searchsorted(costs.state_node[n:], node)
+    count = np.searchsorted(costs.state_node[n:], node, side="right") - low
+    row = np.repeat(np.arange(len(node)), count)
+    state = n + np.repeat(low - np.cumsum(count) + count, count) + np.arange(len(row))
+    return row, state.astype(np.int32)
+
+
 def snap_seeds(
     network: Network,
     costs: EdgeCosts,
@@ -240,7 +250,7 @@ def snap_seeds(
         if costs.delay_ms is None:
             along = standing[row] < 0
             row, edge, f = row[along], edge[along], f[along]
-        again, state = costs.states.at(standing[at])
+        again, state = _further_states(costs, standing[at])
         node, cost, who = [*node, state], [*cost, leg[at[again]]], [*who, label[at[again]]]
     else:
         row = np.flatnonzero((standing < 0) & (snaps.edge != OFF_NETWORK))
@@ -250,7 +260,8 @@ def snap_seeds(
         to_u, to_v = to_v, to_u
     ends = ((network.edge_u, costs.end_u, to_u, f), (network.edge_v, costs.end_v, to_v, 1 - f))
     for street_end, end, whole, part in ends:
-        ok = whole != BLOCKED
+        # Whoever is at the node of a place has already arrived.
+        ok = (whole != BLOCKED) & (street_end[edge] != standing[row])
         paid = leg[row[ok]] + np.rint(part[ok] * whole[ok]).astype(np.int64)
         owner = label[row[ok]]
         if arrive:

@@ -1,0 +1,371 @@
+"""A study as a scenario would have it: the whole run again, or only the services that a scenario touches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bishan_gis.errors import StudyError
+from bishan_gis.pipeline import Progress, run
+from bishan_gis.planning.scenarios import Scenario, load_scenario
+from bishan_gis.schema import weakest_kind
+from bishan_gis.study import Study, load_study
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from bishan_gis.access.nearest import NearestResult
+    from bishan_gis.network.costs import EdgeCosts
+    from bishan_gis.planning.comparison import Comparison
+    from bishan_gis.results import Results
+
+__all__ = ["compare_scenarios", "run_scenario", "run_years"]
+
+_MEMBER = {"district": "district", "direction": "direction", "township": "zone_id"}
+
+
+def run_scenario(
+    study: Study | str | Path,
+    scenario: Scenario | str | Path,
+    *,
+    year: int | None = None,
+    base: Results | None = None,
+    circles: bool = True,
+    progress: Progress | None = None,
+) -> Results:
+    """Compute a study with the edits of a scenario; nothing is written.
+
+    Parameters
+    ----------
+    study : Study or path
+        The study the scenario is made for.
+    scenario : Scenario or path
+        The edits.
+    year : int, optional
+        Edits up to this year; see :meth:`~bishan_gis.planning.scenarios.Scenario.at_year`.
+    base : Results, optional
+        The run of the study itself. Where only facilities change, what they do not touch is taken from it; the tables
+        are equal to those of the whole run.
+    circles : bool
+        Also draw the service circles again; without, those of services that changed are left out. Only with `base`.
+    progress : callable, optional
+        As for :func:`bishan_gis.pipeline.run`.
+
+    Returns
+    -------
+    Results
+        As of a run; everything that rests on the scenario is at best ``assumed``. With no edit due, `base` itself
+        where it is given.
+
+    Raises
+    ------
+    StudyError
+        The scenario is made for another study, or names what the data does not have.
+    """
+    study = study if isinstance(study, Study) else load_study(study)
+    scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    if scenario.base is not None and scenario.base.resolve() != study.file.resolve():
+        where = f"{scenario.file.name}: scenario.base = {scenario.scenario.base}"
+        raise StudyError(f"{where}: 不是研究 {study.file}", f"{where}: is not the study {study.file}")
+    edits = scenario.at_year(year)
+    if base is not None and not edits.n_edits:
+        return base
+    if base is not None and edits.only_facilities and _can_reuse(base, edits):
+        return _touched_only(base, edits, circles=circles)
+    return run(study, write=False, progress=progress, scenario=edits)
+
+
+def run_years(
+    study: Study | str | Path, scenario: Scenario | str | Path, *, base: Results, progress: Progress | None = None
+) -> dict[int, Results]:
+    """Compute every phase of a scenario: one run per year in which something changes.
+
+    Parameters
+    ----------
+    study, scenario : Study, Scenario or path
+        See :func:`run_scenario`.
+    base : Results
+        The run of the study itself.
+    progress : callable, optional
+        As for :func:`bishan_gis.pipeline.run`.
+
+    Returns
+    -------
+    dict of int to Results
+        In order of the years; without service circles of what changed.
+    """
+    scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    return {
+        year: run_scenario(study, scenario, year=year, base=base, circles=False, progress=progress)
+        for year in scenario.years
+    }
+
+
+def compare_scenarios(
+    study: Study,
+    scenarios: Sequence[Scenario],
+    *,
+    year: int | None = None,
+    services: Sequence[str] | None = None,
+    series: bool = False,
+    write: bool = True,
+    progress: Progress | None = None,
+) -> tuple[Comparison, Results, dict[str, Any]]:
+    """Compare a scenario with its study, or two scenarios with each other, and write what differs.
+
+    Parameters
+    ----------
+    study : Study
+        What the scenarios are made for.
+    scenarios : sequence of Scenario
+        One, compared with the study; or two, the second compared with the first.
+    year : int, optional
+        Edits up to this year.
+    services : sequence of str, optional
+        Only these.
+    series : bool
+        Also a table of the coverage in every year of the last scenario.
+    write : bool
+        Write the files into the processed folder of the study.
+    progress : callable, optional
+        As for :func:`bishan_gis.pipeline.run`.
+
+    Returns
+    -------
+    Comparison, Results, dict
+        What differs, the run it leads to, and what ``comparison.json`` says of it, with the names and SHA-256 of the
+        files.
+
+    Raises
+    ------
+    BishanGisError
+        The scenarios do not go with the study, or the folder cannot be written; nothing is half written.
+    """
+    from bishan_gis.output.comparison_files import comparison_facts, write_comparison
+    from bishan_gis.planning.comparison import compare, coverage_series
+
+    base = run(study, write=False, progress=progress)
+    runs = [base]
+    for plan in scenarios:
+        runs.append(run_scenario(study, plan, year=year, base=base, circles=False, progress=progress))
+    labels = [study.label(), *(plan.at_year(year).label(study.lang) for plan in scenarios)]
+    found = compare(runs[-2], runs[-1], services=services, before=labels[-2], after=labels[-1])
+    table = None
+    if series:
+        years = run_years(study, scenarios[-1], base=base, progress=progress)
+        table = coverage_series({labels[0]: base, **{str(y): r for y, r in years.items()}}, services=services)
+    names = pd.concat([r.services[["zh", "en"]] for r in runs])
+    names = names[~names.index.duplicated()].loc[lambda t: t.index.isin(found.coverage["service"])]
+    record: dict[str, Any] = {"study": study.id, "services": names.to_dict(orient="index")}
+    record |= {"kind": runs[-1].kind, "scenarios": [p.at_year(year).record(study.lang) for p in scenarios]}
+    facts = {**comparison_facts(found), **record}
+    if write:
+        hashes = write_comparison(found, study.processed, record=record, series=table)
+        facts |= {"folder": str(study.processed), "outputs": hashes}
+    return found, runs[-1], facts
+
+
+def _can_reuse(base: Results, edits: Scenario) -> bool:
+    """Whether no measure of another mode is touched: their entrances are not in the results."""
+    from bishan_gis.planning.scenario_edits import touched_services
+
+    touched = set(touched_services(base.facilities, edits))
+    return not any(m.mode != "walk" and touched & set(m.services) for m in base.study.measures)
+
+
+def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
+    """Search the services again whose facilities change, and take the rest from the base."""
+    from bishan_gis.access.nearest import nearest_cost
+    from bishan_gis.network.costs import edge_costs, load_profile
+    from bishan_gis.places.entrances import find_access_points
+    from bishan_gis.places.zones import assign_zone
+    from bishan_gis.planning.coverage import coverage, people_in_circles, radius_coverage
+    from bishan_gis.planning.scenario_edits import edit_places, touched_services
+
+    study, network, cells, zones = base.study, base.network, base.cells, base.zones
+    places, services, changed = edit_places(base.facilities, base.services, edits, study)
+    touched = touched_services(base.facilities, edits)
+    new = places["facility_id"].isin(changed)
+    moved = {str(e.facility_id) for e in edits.add_facility} | {e.facility_id for e in edits.move_facility}
+    if new.any():
+        points = places.loc[new]
+        if "area_m2" in places:
+            # What is put at a place is a point there, whatever it was before.
+            places["area_m2"] = places["area_m2"].where(~places["facility_id"].isin(moved), 0.0)
+        for column, values in (("x", points.geometry.x), ("y", points.geometry.y)):
+            places[column] = places[column].where(~new, values.reindex(places.index))
+        for kind, column in (("township", "zone_id"), ("direction", "direction")):
+            places[column] = places[column].where(~new, assign_zone(points, zones, kind).reindex(places.index))
+    inside = places.loc[places["zone_id"] != "", "service"]
+    services["n"] = inside.value_counts().reindex(services.index).fillna(0).astype(int)
+
+    stays = base.access_points["facility_id"].isin(set(places["facility_id"]) - moved)
+    some = places.loc[places["facility_id"].isin(moved)].reset_index(drop=True)
+    found = find_access_points(some, network).merge(some[["facility_id", "service"]], on="facility_id")
+    access_points = (
+        pd.concat([base.access_points[stays], found], ignore_index=True) if len(found) else (base.access_points[stays])
+    )
+    access_points = access_points.sort_values(["facility_id", "x", "y"], ignore_index=True)
+
+    costs = edge_costs(network, load_profile(study.walk.profile), slope=study.walk.slope)
+    search = access_points[access_points["service"].isin(touched)].drop(columns="kind").reset_index(drop=True)
+    near = nearest_cost(
+        network,
+        costs,
+        cells.rename(columns={"cell_id": "origin_id"}),
+        search,
+        search_s=study.reach.search_min * 60,
+        max_snap_m=study.walk.max_snap_m,
+    )
+    access = _swap(base.access, near.table, touched, ["service"])
+    population = study.inputs.population
+    groups = {"all": ["people"], **{p: [p] for p in population.parts}, **population.groups}
+    table = base.coverage.iloc[:0]
+    if len(near.table):
+        cutoffs = study.reach.cutoffs_min
+        table = coverage(near.table, cells, zones, cutoffs_min=cutoffs, age_groups=groups, member=_MEMBER)
+    kinds = pd.Series(range(len(_MEMBER)), index=list(_MEMBER))
+    order = {"zone_kind": kinds}
+    table = _swap(base.coverage, table, touched, ["zone_kind", "cutoff_min", "service"], ranks=order)
+
+    file_kinds = [v["kind"] for v in base.record["inputs"].values() if v["kind"]]
+    rests_on = weakest_kind([*file_kinds, *cells["kind"].unique(), *places["kind"].unique(), "assumed"])
+    direction_kind = weakest_kind([rests_on, study.directions.kind])
+    table["kind"] = np.where(table["zone_kind"] == "direction", direction_kind, rests_on)
+    mine = places[places["service"].isin(touched)]
+    radii, facility_radii = base.radii, base.facility_radii
+    near_places = radius_coverage(cells, mine, radii_m=study.reach.circles_m)
+    radii = _swap(radii, near_places, touched, ["service", "radius_m"])
+    kept = facility_radii[facility_radii["facility_id"].isin(set(places["facility_id"]) - moved)]
+    if len(some):
+        drawn = people_in_circles(cells, places[places["facility_id"].isin(moved)], radii_m=study.reach.circles_m)
+        kept = pd.concat([kept, drawn], ignore_index=True)
+    facility_radii = kept.sort_values(["facility_id", "radius_m"], ignore_index=True)
+
+    unions = base.circles[~base.circles["service"].isin(touched)]
+    each = base.facility_circles[base.facility_circles["facility_id"].isin(set(places["facility_id"]) - moved)]
+    if circles:
+        unions, each = _draw(base, costs, near, unions, each, moved, table)
+    measures, zone_measures = _measures(base, costs, places, access_points, groups, touched, rests_on)
+    out = [access, access_points, radii, facility_radii, unions, each]
+    out = [frame.assign(kind=rests_on) for frame in out]
+    access, access_points, radii, facility_radii, unions, each = out
+    return replace(
+        base,
+        facilities=places,
+        services=services,
+        access=access,
+        coverage=table,
+        circles=unions.reset_index(drop=True),
+        facility_circles=each.reset_index(drop=True),
+        radii=radii,
+        facility_radii=facility_radii,
+        access_points=access_points,
+        kind=direction_kind,
+        record={**base.record, "scenario": edits.record(study.lang)},
+        measures=measures,
+        zone_measures=zone_measures,
+    )
+
+
+def _swap(
+    old: pd.DataFrame,
+    new: pd.DataFrame,
+    services: list[str],
+    by: list[str],
+    *,
+    ranks: dict[str, pd.Series] | None = None,
+) -> pd.DataFrame:
+    """Replace the rows of some services, in the order that a whole run gives."""
+    parts = [old[~old["service"].isin(services)], new]
+    out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+    rank = ranks or {}
+    return out.sort_values(
+        by, kind="stable", ignore_index=True, key=lambda c: c.map(rank[str(c.name)]) if c.name in rank else c
+    )
+
+
+def _draw(
+    base: Results,
+    costs: EdgeCosts,
+    near: NearestResult,
+    unions: gpd.GeoDataFrame,
+    each: gpd.GeoDataFrame,
+    moved: set[str],
+    table: pd.DataFrame,
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Draw the circles of the services that were searched, and of the facilities that moved."""
+    from bishan_gis.access.service_area import facility_circles, union_areas
+    from bishan_gis.access.time_grid import build_time_grid
+
+    if not len(near.targets):
+        return unions, each
+    study, network = base.study, base.network
+    cutoffs = [c * 60 for c in study.reach.cutoffs_min]
+    reach = study.reach
+    grid = build_time_grid(network, step_m=reach.grid_m, off_network_m=reach.off_network_m, usable=costs.usable)
+    rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
+    drawn = union_areas(
+        network, costs, grid, near.node_cost_ms, near.target_snaps, rows, near.services, cutoffs_s=cutoffs
+    )
+    everybody = table[(table["zone_kind"] == "district") & (table["age_group"] == "all")]
+    inside = everybody[["service", "cutoff_min", "people_covered"]].rename(columns={"people_covered": "people"})
+    drawn = drawn.merge(inside, on=["service", "cutoff_min"], how="left")
+    unions = pd.concat([unions, drawn], ignore_index=True).sort_values(["service", "cutoff_min"], ignore_index=True)
+    own = np.flatnonzero(near.targets["facility_id"].isin(moved))
+    if len(own):
+        people = base.cells["people"].to_numpy(np.int64)
+        some = near.targets.iloc[own].reset_index(drop=True)
+        alone = facility_circles(
+            network, costs, grid, some, near.target_snaps.take(own), near.origin_snaps, people, cutoffs_s=cutoffs
+        )
+        each = pd.concat([each, alone], ignore_index=True)
+        each = each.sort_values(["service", "facility_id", "cutoff_min"], ignore_index=True)
+    return unions, each
+
+
+def _measures(
+    base: Results,
+    costs: EdgeCosts,
+    places: gpd.GeoDataFrame,
+    access_points: pd.DataFrame,
+    age_groups: dict[str, list[str]],
+    touched: list[str],
+    kind: str,
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Compute the measures that look at services that changed."""
+    from bishan_gis.access.measure_run import run_measures
+
+    study = base.study
+    if base.measures is None or base.zone_measures is None:
+        return base.measures, base.zone_measures
+    some = [m for m in study.measures if set(m.services) & set(touched)]
+    out = [base.measures, base.zone_measures]
+    if some:
+        new = run_measures(
+            study.model_copy(update={"measures": some}),
+            {"walk": (base.network, costs)},
+            base.cells,
+            base.zones,
+            places,
+            access_points,
+            places.iloc[:0],
+            age_groups,
+            kind=kind,
+        )
+        order = {m.name: i for i, m in enumerate(study.measures)}
+        names = [m.name for m in some]
+        out = [
+            pd.concat([old[~old["measure_name"].isin(names)], fresh], ignore_index=True).sort_values(
+                "measure_name", key=lambda c: c.map(order), kind="stable", ignore_index=True
+            )
+            for old, fresh in zip(out, new, strict=True)
+        ]
+    values, means = out
+    drawn = weakest_kind([kind, study.directions.kind])
+    return values.assign(kind=kind), means.assign(kind=np.where(means["zone_kind"] == "direction", drawn, kind))
