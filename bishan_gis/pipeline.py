@@ -368,7 +368,8 @@ def _warnings(
                 f"{moved[0]} 个人口单元和 {moved[1]} 个设施入口最近的道路为孤立路段 (总长小于 walk.island_m = "
                 f"{network.island_m:g} m), 已改接至最近的连通道路",
                 f"{moved[0]} population cells and {moved[1]} facility access points lie nearest to an island of "
-                f"streets (shorter than walk.island_m = {network.island_m:g} m in all) and were taken to the nearest other one",
+                f"streets (shorter than walk.island_m = {network.island_m:g} m in all) "
+                "and were taken to the nearest other one",
             )
         )
     lost = int((near.target_snaps.edge < 0).sum())
