@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis import __version__
-from bishan_gis.results import Results
+from bishan_gis.results import Findings, Results
 from bishan_gis.schema import weakest_kind
 from bishan_gis.study import Study, load_study
 
@@ -59,6 +59,7 @@ def run(
     study: Study | str | Path,
     *,
     write: bool = True,
+    findings: bool | None = None,
     progress: Progress | None = None,
     scenario: Scenario | None = None,
 ) -> Results:
@@ -70,6 +71,9 @@ def run(
         A study, ``study.toml`` or its folder.
     write : bool
         Also write tables and maps, as the command does.
+    findings : bool, optional
+        Also look for gaps, evaluate the policy and choose sites; where left out, when the run writes and the study's
+        ``[outputs] findings`` does not say no.
     progress : callable, optional
         Called with the name of the step, what is done, and what there is in all.
     scenario : Scenario, optional
@@ -93,6 +97,8 @@ def run(
     results = _compute(study, clock, scenario)
     if scenario is not None:
         results.record["scenario"] = scenario.record(study.lang)
+    if findings if findings is not None else write and study.outputs.findings:
+        results.findings = _findings(results, clock)
     if write:
         from bishan_gis.output.write import write_results
 
@@ -278,6 +284,26 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         zone_measures=zone_measures,
         networks={mode: pair[0] for mode, pair in networks.items()},
     )
+
+
+def _findings(results: Results, clock: _Clock) -> Findings:
+    """Say what the results mean: what is missing, what the policy asks, where to build."""
+    from bishan_gis.planning.gaps import find_gaps
+    from bishan_gis.planning.policy import evaluate_policy, load_policy
+    from bishan_gis.planning.standards import study_standards
+    from bishan_gis.planning.study_sites import study_sites
+
+    study = results.study
+    with clock.step("缺口 gaps"):
+        gaps = find_gaps(results)
+    with clock.step("政策 policy"):
+        own = study.raw(study.policy.catalogue) if study.policy.catalogue else None
+        policy = evaluate_policy(results, catalogue=load_policy(own), standards=study_standards(study))
+    plans = []
+    if study.siting.plans:
+        with clock.step("选址 sites"):
+            plans = [study_sites(results, **wanted.model_dump()) for wanted in study.siting.plans]
+    return Findings(gaps=gaps, policy=policy, plans=plans)
 
 
 def _other_networks(study: Study, data: StudyData, clock: _Clock) -> dict[str, tuple[Network, EdgeCosts]]:

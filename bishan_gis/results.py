@@ -12,10 +12,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bishan_gis.network.graph import Network
+    from bishan_gis.planning.gaps import Gaps
+    from bishan_gis.planning.study_sites import StudySites
     from bishan_gis.sources.datasets import Dataset
     from bishan_gis.study import Study
 
-__all__ = ["Results"]
+__all__ = ["Findings", "Results"]
+
+
+@dataclass(eq=False)
+class Findings:
+    """What the results of a run mean for the plan.
+
+    Attributes
+    ----------
+    gaps : Gaps
+        What is missing where, see :func:`bishan_gis.planning.gaps.find_gaps`.
+    policy : pandas.DataFrame
+        The policy, element by element, see :func:`bishan_gis.planning.policy.evaluate_policy`.
+    plans : list of StudySites
+        Sites for the plans the study asks for under ``[[siting.plans]]``, in their order.
+    """
+
+    gaps: Gaps
+    policy: pd.DataFrame
+    plans: list[StudySites] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -44,6 +65,8 @@ class Results:
         The study's measures per cell, and their means per zone, see :mod:`bishan_gis.access.study_measures`.
     networks : dict
         Mode -> network, for every mode of the study.
+    findings : Findings or None
+        Gaps, policy and sites, where the run looked for them.
     """
 
     study: Study
@@ -73,6 +96,7 @@ class Results:
     measures: pd.DataFrame | None = None
     zone_measures: pd.DataFrame | None = None
     networks: dict[str, Network] = field(default_factory=dict)
+    findings: Findings | None = None
 
     def explore(self, layer: str = "cells", column: str | None = None, **options: Any) -> folium.Map:
         """Draw a layer on a map that needs no internet, see :func:`bishan_gis.quick_map.explore`.

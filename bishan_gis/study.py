@@ -192,6 +192,16 @@ class Policy(_Section):
     tiers: dict[str, list[str]] = Field(default_factory=dict, description="tier = townships, highest tier first")
 
 
+class SitePlanWanted(_Section):
+    """A siting plan that every run makes."""
+
+    service: str
+    sites: Annotated[int, Field(ge=1)] = 3
+    model: Literal["lscp", "mclp", "p_median", "p_center", "backup"] = "mclp"
+    zone: str | None = Field(default=None, description="id or name; empty: the whole district")
+    age: str = "all"
+
+
 class Siting(_Section):
     """Where the study may build, see :func:`bishan_gis.planning.candidates.candidate_sites`."""
 
@@ -201,6 +211,7 @@ class Siting(_Section):
     min_area_m2: Annotated[float, Field(ge=0)] = 0.0
     max_slope: Positive | None = Field(default=None, description="steepest street at a site, rise over run")
     cost: Positive = Field(default=1.0, description="price of a site, in the unit of the budget")
+    plans: list[SitePlanWanted] = Field(default_factory=list, description="made by every run")
 
 
 class Outputs(_Section):
@@ -208,6 +219,7 @@ class Outputs(_Section):
 
     maps: bool = True
     gpkg: bool = True
+    findings: bool = Field(default=True, description="gaps, policy and sites of every run")
     tiles: Literal["none", "tianditu"] = "none"
     map_approval: str = Field(default="", description="审图号, printed on every map")
 

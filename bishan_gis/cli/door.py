@@ -1,0 +1,87 @@
+"""What every command shares: the program, its options, errors as one line, progress."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["Json", "Lang", "Quiet", "StudyPath", "app", "door", "print_json", "progress_bars"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="15 分钟生活圈规划工具 · Planning tools for the 15-minute life circle.",
+    epilog="退出码 exit codes: 0 正常 fine · 1 超过 gaps --fail-above · 2 输入有误 bad input · 3 没有数据 no data · "
+    "4 无法写出 output failed",
+)
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="study.toml 或其文件夹 · or its folder")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="只在出错时说话 · speak only of errors")]
+Json = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果 · print the result as JSON")]
+Lang = Annotated[str, typer.Option(help="zh | en; 默认随研究 · default: the study's", metavar="LANG")]
+
+
+def _language(wanted: str) -> str:
+    if wanted in ("zh", "en"):
+        return wanted
+    locale = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "en" if locale.startswith("en") else "zh"
+
+
+@contextmanager
+def door(lang: str, *, as_json: bool) -> Iterator[dict[str, str]]:
+    """Turn errors of ours into one line and an exit code; nothing else is hidden."""
+    from bishan_gis.errors import BishanGisError
+
+    state = {"lang": _language(lang)}
+    try:
+        yield state
+    except BishanGisError as err:
+        if as_json:
+            print_json({"ok": False, "error": type(err).__name__, "message": err.message(state["lang"])})
+        label = "错误" if state["lang"] == "zh" else "error"
+        typer.echo(f"{label}: {err.message(state['lang'])}", err=True)
+        raise typer.Exit(err.exit_code) from err
+    except KeyboardInterrupt as err:
+        typer.echo("已中断,没有写出任何结果 · interrupted, nothing was written", err=True)
+        raise typer.Exit(130) from err
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    import json
+
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+@contextmanager
+def progress_bars(quiet: bool) -> Iterator[Any]:
+    """Yield ``progress(step, done, total)`` that draws a bar per step on standard error."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=done, total=total)
+
+        yield progress

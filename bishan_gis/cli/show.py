@@ -1,0 +1,137 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["show_comparison", "show_facts", "show_gaps", "show_results", "show_sites"]
+
+
+def show_facts(facts: dict[str, Any], *, title: str) -> None:
+    """Show names and values."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), show_header=False)
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            value = "\n".join(f"{k}: {v}" for k, v in value.items())
+        elif isinstance(value, list):
+            value = "\n".join(str(v) for v in value)
+        table.add_row(Text(str(key)), Text(str(value)))
+    Console().print(table)
+
+
+def show_results(results: Any, lang: str) -> None:
+    """Show who is covered, service by service."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    zh = lang == "zh"
+    console = Console()
+    cutoffs = results.study.reach.cutoffs_min
+    table = Table(title=Text(f"{results.study.label()} · " + ("步行覆盖人口" if zh else "people covered on foot")))
+    table.add_column("服务" if zh else "service")
+    for c in cutoffs:
+        table.add_column(f"{c:g} min", justify="right")
+    table.add_column("无法判断" if zh else "unknown", justify="right")
+    rows = results.coverage
+    rows = rows[(rows["zone_kind"] == "district") & (rows["age_group"] == "all")]
+    for key, service in results.services.iterrows():
+        mine = rows[rows["service"] == key].set_index("cutoff_min")
+        if mine.empty:
+            continue
+        shares = [f"{mine.loc[c, 'people_covered'] / max(mine.loc[c, 'people'], 1):.1%}" for c in cutoffs]
+        unknown = f"{mine.loc[cutoffs[-1], 'people_unknown']:,}"
+        table.add_row(Text(service["zh"] if zh else service["en"]), *shares, unknown)
+    console.print(table)
+    for line in results.notes(lang):
+        console.print(Text(line))
+
+
+def show_comparison(found: Any, after: Any, services: dict[str, dict[str, str]], lang: str) -> None:
+    """Show who gains and who loses."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    zh = lang == "zh"
+    console = Console()
+    if found.empty:
+        console.print(Text("没有任何变化" if zh else "nothing changes"))
+        return
+    table = Table(title=Text(f"{found.before} → {found.after}"))
+    names = ["服务", "阈值", "之前", "之后", "变化", "受益", "受损", "无法判断"]
+    if not zh:
+        names = ["service", "cutoff", "before", "after", "change", "gain", "lose", "unknown"]
+    for i, name in enumerate(names):
+        table.add_column(name, justify="right" if i else "left")
+    for _, row in found.summary().iterrows():
+        numbers = [row["people_covered_before"], row["people_covered_after"]]
+        shown = [f"{n:,}" for n in numbers] + [f"{row['people_covered_change']:+,}"]
+        shown += [f"{row[c]:,}" for c in ("people_gain", "people_lose", "people_unknown_after")]
+        table.add_row(Text(services[row["service"]]["zh" if zh else "en"]), f"{row['cutoff_min']:g} min", *shown)
+    console.print(table)
+    for line in after.notes(lang):
+        console.print(Text(line))
+
+
+def show_gaps(record: dict[str, Any], lang: str) -> None:
+    """Show what is missing, and the worst areas."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    zh = lang == "zh"
+    console = Console()
+    table = Table(title=Text(f"{record['label']} · " + ("覆盖缺口" if zh else "coverage gaps")))
+    for head in (
+        ("服务", "阈值", "未覆盖", "占比", "未知", "缺口") if zh else ("service", "", "lack it", "", "unknown", "areas")
+    ):
+        table.add_column(head, justify="left" if not table.columns else "right")
+    for row in sorted(record["services"], key=lambda r: -r["weight"] * r["severity_person_min"]):
+        share = f"{row['people_deficient'] / max(row['people'], 1):.1%}"
+        numbers = [f"{row['people_deficient']:,}", share, f"{row['people_unknown']:,}", f"{row['areas']:,}"]
+        table.add_row(Text(row[f"name_{lang}"]), f"{row['level_min']:g} min", *numbers)
+    console.print(table)
+    for row in record["gaps"][:10]:
+        console.print(Text(f"{row['rank']}. {row[f'text_{lang}']}"))
+    for row in record.get("changes", {}).get("services", []):
+        opened, closed = row["people_opened"], row["people_closed"]
+        if opened or closed:
+            more, fewer = ("新增", "减少") if zh else ("opened", "closed")
+            console.print(Text(f"{row['service']}: {more} {opened:,}, {fewer} {closed:,}"))
+    if record["kind"] in ("assumed", "synthetic"):
+        zh_note, en_note = "注意: 结果依赖合成或假设数据,不能用于决策", "note: rests on synthetic or assumed data"
+        console.print(Text(zh_note if zh else en_note))
+
+
+def show_sites(facts: dict[str, Any], lang: str) -> None:
+    """Show the sites chosen."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    zh = lang == "zh"
+    console = Console()
+    table = Table(title=Text(f"{facts[f'service_{lang}']} · {facts['cutoff_min']:g} min · {facts['model']}"))
+    for head in ("序", "候选地", "镇街", "新增人口", "累计") if zh else ("", "site", "township", "people", "in all"):
+        table.add_column(head, justify="left" if head in ("候选地", "镇街", "site", "township") else "right")
+    for row in facts["chosen"]:
+        numbers = f"{row['people_new']:,.0f}", f"{row['people_total']:,.0f}"
+        table.add_row(str(row["order"]), Text(row["candidate_id"]), Text(str(row["township"])), *numbers)
+    console.print(table)
+    left = ", ".join(f"{k} {v:,.0f}" for k, v in facts["people_uncovered"].items())
+    out = ", ".join(f"{k} {v:,}" for k, v in facts["rejected"].items())
+    lines = [
+        f"求解: {facts['status']}, 差距 {facts['gap']:.2%}" if zh else f"{facts['status']}, gap {facts['gap']:.2%}",
+        f"仍未覆盖: {left}" if zh else f"still uncovered: {left}",
+        ("候选地" if zh else "candidates") + f" {facts['candidates']:,}; " + ("排除: " if zh else "excluded: ") + out,
+    ]
+    if facts["kind"] in ("assumed", "synthetic"):
+        zh_note, en_note = "注意: 结果依赖合成或假设数据,不能用于决策", "note: rests on synthetic or assumed data"
+        lines.append(zh_note if zh else en_note)
+    for line in lines:
+        console.print(Text(line))
