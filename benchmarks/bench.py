@@ -148,6 +148,13 @@ def start() -> Rows:
     return out
 
 
+def machine() -> Rows:
+    """What the machine can do, to set the figures against."""
+    from machine import machine_limits
+
+    return [[name, "this machine, 1 core", figure, "", ""] for name, figure in machine_limits()]
+
+
 PARTS: dict[str, Callable[[], Rows]] = {
     "start": start,
     "reading": reading,
@@ -156,6 +163,7 @@ PARTS: dict[str, Callable[[], Rows]] = {
     "areas": areas,
     "catchments": catchments,
     "siting": siting,
+    "machine": machine,
 }
 
 

@@ -115,7 +115,8 @@ class Measure(Section):
 
     name: Annotated[str, Field(pattern=r"^[\w\-]+$")]
     measure: str
-    services: list[str] = Field(min_length=1, description="facilities of all of them together")
+    services: list[str] = Field(default_factory=list, description="facilities of all of them together")
+    required: str | None = Field(default=None, description="in place of services: a set of data/completeness.toml")
     zh: str = Field(default="", description="what it is called on tables and maps")
     en: str = ""
     mode: Mode = "walk"
@@ -148,6 +149,12 @@ class Measure(Section):
     @model_validator(mode="after")
     def _settings(self) -> Measure:
         row = load_measures()[self.measure]
+        if not self.services and "required" not in row["needs"]:
+            zh, en = "services 须列出至少一种服务", "services must name at least one service"
+            raise wrong(zh, en)
+        if self.services and "required" in row["needs"]:
+            zh, en = "服务由 required 指定,不用 services", "required says which services; leave services out"
+            raise wrong(zh, en)
         always = {"name", "measure", "services", "zh", "en", "mode", "direction", "offset_min", "demand"}
         may = [*row["may"], *(["default_capacity"] if self.supply == "capacity" else [])]
         _check_settings(self, self.measure, row["needs"], may, always)
@@ -166,7 +173,9 @@ class Measure(Section):
 
     @property
     def search_min(self) -> float:
-        """Longest time that counts [min]."""
+        """Longest time that counts [min]; infinite where the set of required services says it."""
+        if self.required:
+            return float("inf")
         several = [*(self.cutoffs_min or ()), *(self.steps_min or ())]
         one = [t for t in (self.cutoff_min, self.to_min) if t is not None]
         return float(max([*several, *one]))

@@ -13,6 +13,8 @@ from toy_study import write_toy_study
 
 import bishan_gis as bg
 from bishan_gis.access import decay, study_measures
+from bishan_gis.access.completeness import load_required_set
+from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.study_measures import compute_measures, measure_function, measure_settings, zone_measures
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import SchemaError, StudyError
@@ -33,12 +35,15 @@ NEED = {
     "amount": 2,
     "rate_per_min": 0.1,
     "tau_min": 10,
+    "required": "nexi",
 }
+SETS = [name for name, row in load_measures().items() if "required" in row["needs"]]
 
 
 def ask(measure: str, **changes: object) -> Measure:
     given = {k: NEED[k] for k in load_measures()[measure]["needs"]}
-    return Measure.model_validate({"name": "m", "measure": measure, "services": ["a"], **given, **changes})
+    given |= {} if "required" in given else {"services": ["a"]}
+    return Measure.model_validate({"name": "m", "measure": measure, **given, **changes})
 
 
 # --- the table of measures ----------------------------------------------------------------------------
@@ -49,7 +54,7 @@ def test_the_table_fits_the_functions(name: str) -> None:
     """What a measure needs here is what its function needs there; nothing is offered that it does not take."""
     row = load_measures()[name]
     assert set(row) == {"function", "needs", "may", "unit", "zh", "en"}
-    if name == "nearest_cost":
+    if name == "nearest_cost" or name in SETS:
         return
     takes = signature(measure_function(name)).parameters
     mine = measure_settings(ask(name), [k for k in row["needs"] if k not in ("supply", "demand")])
@@ -115,7 +120,7 @@ decay = { type = "exponential", rate_per_min = 0.07 }
             "does not use default_",
         ),
         ("cutoff_min = 15", "cutoff_min = -1", "measures.0.cutoff_min = -1", "measures.0.cutoff_min = -1"),
-        ('services = ["park"]', "services = []", "measures.0.services", "measures.0.services"),
+        ('services = ["park"]', "services = []", "measures.0: services", "measures.0: services"),
         ('name = "parks"', 'name = "a b"', "measures.0.name", "measures.0.name"),
         ("[[measures]]", MEASURE + "[[measures]]", "名称重复 parks", "names repeat: parks"),
     ],
@@ -244,7 +249,7 @@ def test_means_over_the_people_of_a_zone() -> None:
 # --- against the functions ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [n for n in load_measures() if n not in ("nearest_cost", "cumulative_range")])
+@pytest.mark.parametrize("name", [n for n in load_measures() if n not in ("nearest_cost", "cumulative_range", *SETS)])
 def test_a_measure_of_the_study_is_that_of_its_function(name: str) -> None:
     network, rng = grid_network(8, seed=4, drop=0.0, oneway=0.0), np.random.default_rng(1)
     costs = edge_costs(network, WALK)
@@ -274,6 +279,49 @@ def test_a_measure_of_the_study_is_that_of_its_function(name: str) -> None:
     np.testing.assert_array_equal(table["value"].to_numpy(), expected.to_numpy())
     assert np.isfinite(expected).sum() > 30
     assert (table["status"] == "reached").sum() == np.isfinite(expected).sum()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_of_required_services_is_that_of_its_function(name: str) -> None:
+    network, rng = grid_network(8, seed=4, drop=0.0, oneway=0.0), np.random.default_rng(1)
+    costs = edge_costs(network, WALK)
+    x, y = EAST + rng.uniform(0, 700, 60), NORTH + rng.uniform(0, 700, 60)
+    x[0] += 5000
+    cells = pd.DataFrame({"cell_id": np.arange(60), "x": x, "y": y, "all": 1})
+    services = ["market", "restaurant", "kindergarten", "hospital", "bank", "park", "library", "pub"]
+    facilities = pd.DataFrame({"facility_id": list("abcdefgh"), "service": services, "capacity": 1.0})
+    points = facilities.assign(x=x[1:9], y=y[1:9])
+    table = compute_measures(
+        [ask(name), ask("two_step", name="other", services=["market"], demand="all")],
+        {"walk": (network, costs)},
+        cells,
+        facilities,
+        {"walk": points},
+        age_groups={"all": ["all"]},
+        max_snap_m={"walk": 300.0},
+    )
+    table = table[table["measure"] == name].set_index("origin_id")
+    access = nearest_cost(
+        network, costs, cells.rename(columns={"cell_id": "origin_id"}), points, search_s=float("inf"), max_snap_m=300
+    ).table
+    wanted = load_required_set("nexi")
+    more = {"cutoff_s": wanted.cutoffs_s} if name == "completeness" else {}
+    expected = measure_function(name)(access, wanted.services, absent="missing", **more)
+    first = expected.iloc[:, 0].where(np.isfinite(expected.iloc[:, 0])).where(expected["status"] != "off_network")
+    pd.testing.assert_series_equal(table["value"], first, check_names=False, check_index_type=False)
+    assert table["status"].tolist() == expected["status"].tolist()
+    assert table.loc[0, "status"] == "off_network"
+    assert np.isnan(table.loc[0, "value"])
+    assert (name == "proximity_time") == (table["value"].notna().sum() == 0), "no mall: a mean time is not to be had"
+
+
+def test_a_set_or_services_and_never_both() -> None:
+    with pytest.raises(ValueError, match="leave services out"):
+        ask("completeness", services=["a"])
+    with pytest.raises(ValueError, match="at least one service"):
+        ask("two_step", services=[])
+    with pytest.raises(StudyError, match="nexi"):
+        study_measures.check_services([ask("completeness", required="nexy")], [])
 
 
 # --- a whole run --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bishan_gis.access.study_measures import compute_measures, zone_measures
+from bishan_gis.access.study_measures import compute_measures, measure_services, zone_measures
 from bishan_gis.places.entrances import find_access_points
 from bishan_gis.schema import weakest_kind
 
@@ -62,7 +62,7 @@ def run_measures(
     """
     points = {"walk": access_points}
     for mode in sorted({m.mode for m in study.measures} - {"walk"}):
-        wanted = {s for m in study.measures if m.mode == mode for s in m.services}
+        wanted = {s for m in study.measures if m.mode == mode for s in measure_services(m)}
         some = facilities[facilities["service"].isin(wanted)].reset_index(drop=True)
         found = find_access_points(some, networks[mode][0], entrances=entrances)
         points[mode] = found.merge(some[["facility_id", "service"]], on="facility_id")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access import decay as decays
+from bishan_gis.access.completeness import load_required_set
 from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import SchemaError, StudyError
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
 
-__all__ = ["check_services", "compute_measures", "measure_function", "measure_settings", "zone_measures"]
+__all__ = [
+    "check_services",
+    "compute_measures",
+    "measure_function",
+    "measure_services",
+    "measure_settings",
+    "zone_measures",
+]
 
 _COLUMNS = ["origin_id", "measure_name", "measure", "mode", "services", "cutoff_s", "value", "unit", "status"]
 _COLUMNS += ["unknown_from_s", "kind"]
@@ -74,6 +82,26 @@ def measure_settings(section: Measure | Decay, keys: Collection[str]) -> dict[st
     return out
 
 
+def measure_services(measure: Measure) -> list[str]:
+    """Return the services of a measure: its own, or those of the set it requires.
+
+    Raises
+    ------
+    StudyError
+        There is no such set.
+
+    Examples
+    --------
+    >>> from bishan_gis.measure_settings import Measure
+    >>> nexi = Measure(name="nexi", measure="completeness", required="nexi")
+    >>> measure_services(nexi)[:3]
+    ['bank', 'canteen', 'convenience']
+    """
+    if not measure.required:
+        return sorted(set(measure.services))
+    return sorted({s for group in load_required_set(measure.required).services.values() for s in group})
+
+
 def check_services(measures: Sequence[Measure], services: Collection[str]) -> None:
     """Raise when a measure asks for a service that the study does not have; all are named at once.
 
@@ -89,6 +117,8 @@ def check_services(measures: Sequence[Measure], services: Collection[str]) -> No
     StudyError
         One or more services are unknown, or have no facility.
     """
+    for m in measures:
+        measure_services(m)  # a set that is not there is found before any work
     unknown = [(m.name, s) for m in measures for s in m.services if s not in services]
     if not unknown:
         return
@@ -159,6 +189,8 @@ def compute_measures(
     Notes
     -----
     Travel matrices are made once for each mode, direction, offset and set of services, up to the longest cutoff.
+    Measures over a set of required services give what is certain (``completeness_low``, ``index_low``, ``mean_s``);
+    ``unknown``: more data could make it better.
     """
     check_columns(cells, ["cell_id", "x", "y"], where="cells")
     check_columns(facilities, ["facility_id", "service", "capacity"], where="facilities")
@@ -167,7 +199,7 @@ def compute_measures(
     index = pd.Index(origins["origin_id"], name="origin_id")
     groups: dict[tuple[Any, ...], list[Measure]] = {}
     for m in measures:
-        groups.setdefault((m.mode, m.direction, m.offset_min, tuple(sorted(set(m.services)))), []).append(m)
+        groups.setdefault((m.mode, m.direction, m.offset_min, tuple(measure_services(m))), []).append(m)
     found: dict[str, list[pd.DataFrame]] = {}
     done = 0
     for (mode, direction, offset_min, services), members in groups.items():
@@ -175,6 +207,15 @@ def compute_measures(
         points = access_points[mode]
         points = points[points["service"].isin(services)].assign(offset_s=offset_min * 60)
         common: dict[str, Any] = {"max_snap_m": max_snap_m[mode], "direction": direction}
+        sets = [m for m in members if m.required]
+        if sets:
+            each = nearest_cost(network, costs, origins, points, search_s=float("inf"), **common).table
+            for m in sets:
+                found[m.name] = [_of_set(m, each, index, kind)]
+            done += len(sets)
+            members = [m for m in members if not m.required]
+            if not members:
+                continue
         any_of = points.assign(service="any")
         near = nearest_cost(network, costs, origins, any_of, search_s=float("inf"), **common).table.set_index(index)
         matrix = None
@@ -232,6 +273,33 @@ def _values(measure: Measure, matrix: pd.DataFrame, supply: pd.Series, people: p
     within = matrix[matrix["cost_s"] <= measure.search_min * 60]
     values: pd.Series | pd.DataFrame = function(within, **settings)
     return values
+
+
+def _of_set(measure: Measure, access: pd.DataFrame, index: pd.Index, kind: str) -> pd.DataFrame:
+    """Return the rows of a measure over a set of required services; a service that is nowhere counts as missing."""
+    wanted = load_required_set(measure.required or "")
+    settings: dict[str, Any] = {"weights": wanted.weights, "absent": "missing"}
+    function = measure_function(measure.measure)
+    if "cutoff_s" in signature(function).parameters:
+        settings["cutoff_s"] = wanted.cutoffs_s
+    table = function(access, wanted.services, **settings).reindex(index)
+    value = table.iloc[:, 0].to_numpy(dtype=np.float64)
+    status = table["status"].to_numpy(dtype=object)
+    return pd.DataFrame(
+        {
+            "origin_id": index,
+            "measure_name": measure.name,
+            "measure": measure.measure,
+            "mode": measure.mode,
+            "services": wanted.key,
+            "cutoff_s": max(wanted.cutoffs_s.values()),
+            "value": np.where(np.isfinite(value) & (status != "off_network"), value, np.nan),
+            "unit": load_measures()[measure.measure]["unit"],
+            "status": status,
+            "unknown_from_s": access.groupby("origin_id")["unknown_from_s"].min().reindex(index).to_numpy(),
+            "kind": kind,
+        }
+    )
 
 
 def _rows(measure: Measure, near: pd.DataFrame, values: pd.Series, cutoff_s: float, kind: str) -> pd.DataFrame:

@@ -220,8 +220,8 @@ def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
     if name not in known:
         hint = nearest_name(name, known) or "、".join(known)
         raise StudyError(
-            f"walk.profile: 没有速度类型 {name!r};可用: {hint}",
-            f"walk.profile: no speed profile {name!r}; known: {hint}",
+            f"profile: 没有速度类型 {name!r};可用: {hint}",
+            f"profile: no speed profile {name!r}; known: {hint}",
         )
     return _read_profile(table[name], name, f"{where}: {name}")
 
