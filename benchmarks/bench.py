@@ -38,13 +38,18 @@ def reading() -> Rows:
     """OSM to a walking network, facilities and buildings, whole processes; an extract and copies of it."""
     from reading import reading_table
 
-    rows, ours = [], {}
+    rows, ours, streets = [], {}, 0.0
     for row in reading_table(helsinki()):
         if row["tool"] == "bishan_gis":
             ours = row
         work = f"streets, facilities, buildings: Helsinki x {row['copies']}" if row is ours else ""
         memory = f"{row['peak_mb']:.0f} MB, {row['peak_mb'] / ours['peak_mb']:.1f} x ours"
+        memory += f"; {row['with_imports']:.1f} s with imports"
         note = "streets alone" if row["tool"] == "osmnx" else f"{row['nodes']:,.0f} nodes"
+        if row["tool"] == "osmnx":
+            note += f"; {row['seconds'] / streets:.1f} x ours, streets alone"
+        elif "alone" in str(row["tool"]):
+            streets = row["seconds"]
         seconds, times = row["seconds"], row["seconds"] / ours["seconds"]
         rows.append([work, str(row["tool"]), f"{seconds:.2f} s", f"{times:.1f}", f"{memory}; {note}"])
     return rows

@@ -101,8 +101,9 @@ def test_texts_wait_and_arrays_stay_out_of_the_file(tmp_path: Path) -> None:
     same(network, pickle.loads(pickle.dumps(Network.load(path))))
     with pytest.raises(AttributeError):
         _ = again.edge_colour
-    plain = make_network([(0, 0), (100, 0)], [(0, 1)])
+    plain = replace(make_network([(0, 0), (100, 0)], [(0, 1)]), island_m=750.0)
     same(plain, Network.load(plain.save(path)))
+    assert Network.load(path).island_m == 750.0
 
 
 def test_a_loaded_network_finds_the_same_ways(tmp_path: Path) -> None:
