@@ -299,7 +299,6 @@ def _assemble(reader: OsmReader, path: str, header: dict[str, str], box: Polygon
     reader.left_out["rings_broken"] = len(reader.rings - reader.closed)
     reader.left_out["relations_broken"] = len(reader.relations - reader.whole)
     lonlat = np.array(reader.point_lonlat, dtype=float).reshape(-1, 2)
-    way_lonlat = np.frombuffer(bytes.fromhex("".join(reader.way_wkb)), dtype="<f8").reshape(-1, 2)
     start = np.zeros(len(reader.way_size) + 1, dtype=np.int64)
     np.cumsum(reader.way_size, out=start[1:])
     return OsmData(
@@ -310,9 +309,9 @@ def _assemble(reader: OsmReader, path: str, header: dict[str, str], box: Polygon
         point_tags=reader.point_tags,
         way_id=np.array(reader.way_id, dtype=np.int64),
         way_start=start,
-        way_ref=np.array(reader.way_ref, dtype=np.int64),
-        way_lon=way_lonlat[:, 0].copy(),
-        way_lat=way_lonlat[:, 1].copy(),
+        way_ref=reader.way_ref,
+        way_lon=reader.way_lonlat[:, 0].copy(),
+        way_lat=reader.way_lonlat[:, 1].copy(),
         way_tags=reader.way_tags,
         areas=_area_frame(reader),
         left_out=reader.left_out,

@@ -1,16 +1,21 @@
-"""One pass over an OSM file: ids and coordinates go to flat arrays as libosmium hands them out."""
+"""The passes over an OSM file: ids and coordinates go to flat arrays as libosmium hands them out."""
 
 from __future__ import annotations
 
+import tempfile
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bishan_gis.errors import OutputError
+from bishan_gis.sources.opl import opl_fields, opl_nodes, opl_tags, write_opl
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from shapely import Polygon
 
 __all__ = ["LEFT_OUT", "RESTRICTION_KEYS", "OsmReader", "Restriction"]
@@ -39,6 +44,7 @@ RESTRICTION_KEYS = (
 _RAILWAY_AREAS = {"station", "halt", "platform", "platform_edge", "depot", "yard"}
 _AREA_RELATIONS = {"multipolygon", "boundary"}
 _PROGRESS_STEP = 20_000
+_WAYS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,10 @@ class OsmReader:
         self.left_out: dict[str, int] = dict.fromkeys(LEFT_OUT, 0)
         self.point_id, self.point_lonlat = array("q"), array("d")
         self.point_tags: list[dict[str, str]] = []
-        self.way_id, self.way_size, self.way_ref = array("q"), array("q"), array("q")
-        self.way_wkb: list[str] = []
+        self.way_id, self.way_size = array("q"), array("q")
+        self.way_nodes: list[str] = []
+        self.way_ref: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.way_lonlat: NDArray[np.float64] = np.empty((0, 2))
         self.way_tags: list[dict[str, str]] = []
         self.area_id: list[tuple[bool, int]] = []
         self.area_wkb: list[str] = []
@@ -94,100 +102,132 @@ class OsmReader:
         self.whole: set[int] = set()
 
     def read(self, file: Path, progress: Callable[[int], None] | None) -> tuple[dict[str, str], Polygon | None]:
-        """Read the file to its end; two passes when areas are wanted."""
-        from osmium import osm
-
-        processor, header, box = self._open(file)
-        take = {osm.Node: self._take_node, osm.Way: self._take_way, osm.Area: self._take_area}
-        take[osm.Relation] = self._take_relation
-        for seen, item in enumerate(processor, 1):
-            take[type(item)](item)
-            if progress is not None and seen % _PROGRESS_STEP == 0:
-                progress(seen)
-        return header, box
-
-    def _open(self, file: Path) -> tuple[Iterable[Any], dict[str, str], Polygon | None]:
-        import osmium
-        import shapely
-        from osmium.filter import EntityFilter, KeyFilter
-
+        """Read the file to its end: points and ways as text, then areas and relations one by one."""
         name = file.name.lower()
         form = next(f for f in ("pbf", "osm.gz", "osm.bz2", "osm") if name.endswith(f))
-        processor = osmium.FileProcessor(osmium.io.File(str(file), form)).with_locations()
-        head = processor.header
+        header, box = self._head(file, form)
+        with tempfile.TemporaryDirectory(prefix="bishan_gis-") as folder:
+            text = Path(folder) / "wanted.opl"
+            try:
+                write_opl(file, form, text, point_keys=self.point_keys, way_keys=self.way_keys + self.area_keys)
+            except RuntimeError as err:
+                if "No space left" in str(err):
+                    raise OutputError(
+                        f"临时文件夹 {folder} 空间不足,无法读取 {file.name};请清理磁盘或设置 TMPDIR",
+                        f"no space left in {folder} to read {file.name}; free some, or set TMPDIR",
+                    ) from err
+                raise
+            seen = self._take_lines(text, progress)
+        self._take_areas(file, form, seen, progress)
+        return header, box
+
+    def _head(self, file: Path, form: str) -> tuple[dict[str, str], Polygon | None]:
+        import osmium
+        import shapely
+
+        with osmium.io.Reader(osmium.io.File(str(file), form), osmium.osm.NOTHING) as reader:
+            head = reader.header()
         stamp = head.get("timestamp") or head.get("osmosis_replication_timestamp")
         header = {k: v for k, v in (("generator", head.get("generator")), ("timestamp", stamp)) if v}
         frame = head.box()
-        box = None
-        if frame.valid():
-            low, high = frame.bottom_left, frame.top_right
-            box = shapely.box(low.lon, low.lat, high.lon, high.lat)
-        wanted = osmium.osm.NOTHING
-        line_or_ring = self.way_keys + self.area_keys
+        if not frame.valid():
+            return header, None
+        low, high = frame.bottom_left, frame.top_right
+        return header, shapely.box(low.lon, low.lat, high.lon, high.lat)
+
+    def _take_lines(self, text: Path, progress: Callable[[int], None] | None) -> int:
+        seen = 0
+        with text.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+            for seen, line in enumerate(lines, 1):
+                fields = opl_fields(line.rstrip("\n"))
+                if "w" in fields:
+                    self._take_way(fields)
+                else:
+                    self._take_node(fields)
+                if progress is not None and seen % _PROGRESS_STEP == 0:
+                    progress(seen)
+        self._place_ways()
+        return seen
+
+    def _take_areas(self, file: Path, form: str, seen: int, progress: Callable[[int], None] | None) -> None:
+        import osmium
+        from osmium.filter import EntityFilter, KeyFilter
+
+        if not self.area_keys + self.restriction_keys:
+            return
+        source = osmium.io.File(str(file), form)
+        wanted = osmium.osm.RELATION
+        if self.area_keys:
+            wanted = wanted | osmium.osm.AREA
+            processor = osmium.FileProcessor(source).with_locations().with_areas(KeyFilter(*self.area_keys))
+            factory = osmium.geom.WKBFactory()
+            self._polygon: Callable[[Any], str] = factory.create_multipolygon
+        else:
+            processor = osmium.FileProcessor(source, osmium.osm.RELATION)
         for entity, keys in (
-            (osmium.osm.NODE, self.point_keys),
-            (osmium.osm.WAY, line_or_ring),
             (osmium.osm.AREA, self.area_keys),
             (osmium.osm.RELATION, self.area_keys + self.restriction_keys),
         ):
             if keys:
-                wanted = wanted | entity
                 by_key = KeyFilter(*keys)
                 by_key.enable_for(entity)
                 processor.with_filter(by_key)
-        processor.with_filter(EntityFilter(wanted))
-        if self.area_keys:
-            processor.with_areas(KeyFilter(*self.area_keys))
-        factory = osmium.geom.WKBFactory()
-        self._line: Callable[..., str] = factory.create_linestring
-        self._polygon: Callable[[Any], str] = factory.create_multipolygon
-        self._all_nodes = osmium.geom.ALL
-        return processor, header, box
+        for count, item in enumerate(processor.with_filter(EntityFilter(wanted)), seen + 1):
+            if isinstance(item, osmium.osm.Area):
+                self._take_area(item)
+            else:
+                self._take_relation(item)
+            if progress is not None and count % _PROGRESS_STEP == 0:
+                progress(count)
 
-    def _take_node(self, node: Any) -> None:
-        place = node.location
-        if not place.valid():
+    def _take_node(self, fields: dict[str, str]) -> None:
+        x, y = fields.get("x", "x")[1:], fields.get("y", "y")[1:]
+        if not x or not y or abs(float(x)) > 180 or abs(float(y)) > 90:
             self.left_out["points_without_location"] += 1
             return
-        self.point_id.append(node.id)
-        self.point_lonlat.extend((place.lon, place.lat))
-        self.point_tags.append(dict(node.tags))
+        self.point_id.append(int(fields["n"][1:]))
+        self.point_lonlat.extend((float(x), float(y)))
+        self.point_tags.append(opl_tags(fields["T"]))
 
-    def _take_way(self, way: Any) -> None:
-        tags, nodes = way.tags, way.nodes
-        is_line = any(key in tags for key in self.way_keys)
-        if is_line:
-            refs = [node.ref for node in nodes]
-            if len(refs) < 2:
+    def _take_way(self, fields: dict[str, str]) -> None:
+        text, nodes = fields["T"], fields.get("N", "N")
+        size = nodes.count(",") + (len(nodes) > 1)
+        number = int(fields["w"][1:])
+        open_ended = "area=no" in text
+        if any(key in text for key in self.way_keys) and any(key in (tags := opl_tags(text)) for key in self.way_keys):
+            if size < 2:
                 self.left_out["ways_too_short"] += 1
                 return
-            self.way_id.append(way.id)
-            self.way_size.append(len(refs))
-            self.way_ref.extend(refs)
-            self.way_wkb.append(self._line_wkb(way))
-            self.way_tags.append(tags := dict(tags))
+            self.way_id.append(number)
+            self.way_size.append(size)
+            self.way_nodes.append(nodes)
+            self.way_tags.append(tags)
             if not _is_area(tags, self.area_keys, from_way=True):
                 return
-        if len(nodes) > 1 and way.is_closed() and tags.get("area") != "no":
-            if len(nodes) < 4:
+        first, last = nodes[1:].partition("x")[0], nodes.rpartition("n")[2].partition("x")[0]
+        if size > 1 and first[1:] == last and not (open_ended and opl_tags(text).get("area") == "no"):
+            if size < 4:
                 self.left_out["rings_too_short"] += 1
             else:
-                self.rings.add(way.id)
+                self.rings.add(number)
 
-    def _line_wkb(self, way: Any) -> str:
-        """Return the coordinates of a way as hexadecimal little-endian doubles; NaN where missing."""
-        from osmium import InvalidLocationError
-
-        try:
-            return self._line(way, self._all_nodes)[18:]
-        except InvalidLocationError:
-            places = [node.location for node in way.nodes]
-            missing = sum(not place.valid() for place in places)
-            self.left_out["ways_with_missing_nodes"] += 1
+    def _place_ways(self) -> None:
+        """Turn the nodes of all ways into numbers, some ways at a time."""
+        refs, places = [], []
+        for begin in range(0, len(self.way_nodes), _WAYS_AT_ONCE):
+            ids, lonlat, missing = opl_nodes(self.way_nodes[begin : begin + _WAYS_AT_ONCE])
+            refs.append(ids)
+            places.append(lonlat)
             self.left_out["missing_nodes"] += missing
-            nan = float("nan")
-            pairs = [(p.lon, p.lat) if p.valid() else (nan, nan) for p in places]
-            return np.array(pairs, dtype="<f8").tobytes().hex()
+            if missing:
+                size = np.array(self.way_size[begin : begin + _WAYS_AT_ONCE], dtype=np.int64)
+                starts = np.cumsum(size) - size
+                self.left_out["ways_with_missing_nodes"] += int(
+                    np.add.reduceat(np.isnan(lonlat[:, 0]), starts).astype(bool).sum()
+                )
+        self.way_nodes.clear()
+        if refs:
+            self.way_ref, self.way_lonlat = np.concatenate(refs), np.concatenate(places)
 
     def _take_relation(self, relation: Any) -> None:
         tags = relation.tags

@@ -1,0 +1,133 @@
+"""Objects of an OSM file as lines of text (OPL), which is quicker to take apart than one object after the other.
+
+libosmium filters the file, puts the coordinates of their nodes on the ways and writes what is wanted in its text format
+(https://osmcode.org/opl-file-format/): fields parted by spaces, each known by its first letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["opl_fields", "opl_nodes", "opl_tags", "write_opl"]
+
+_ESCAPED = re.compile("%([0-9a-fA-F]+)%")
+_LETTERS = str.maketrans("nxy,", "    ")
+#: Stands for a coordinate that is not there; no place on earth.
+_NOWHERE = 999.0
+_EXACT = 2**53
+
+
+def write_opl(source: Path, form: str, target: Path, *, point_keys: Sequence[str], way_keys: Sequence[str]) -> None:
+    """Write the nodes and ways of an OSM file that carry one of the keys, ways with the places of their nodes.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        The OSM file.
+    form : str
+        Its format as libosmium calls it, such as ``pbf``.
+    target : pathlib.Path
+        The text.
+    point_keys, way_keys : sequence of str
+        A node, a way with one of these keys is wanted.
+
+    Raises
+    ------
+    RuntimeError
+        The file cannot be read to its end, or the text cannot be written.
+    """
+    import osmium
+    from osmium.filter import KeyFilter
+
+    wanted = osmium.osm.NOTHING
+    filters = []
+    for entity, keys in ((osmium.osm.NODE, point_keys), (osmium.osm.WAY, way_keys)):
+        # A key that no object has keeps the nodes out that are read for their places alone.
+        by_key = KeyFilter(*(keys or ("\0",)))
+        by_key.enable_for(entity)
+        filters.append(by_key)
+        wanted = wanted | entity
+    places = osmium.NodeLocationsForWays(osmium.index.create_map("flex_mem"))
+    places.ignore_errors()
+    text = osmium.io.File(str(target), "opl,locations_on_ways=true,add_metadata=false")
+    with osmium.SimpleWriter(text, overwrite=True) as writer:
+        reader = osmium.io.Reader(osmium.io.File(str(source), form), wanted)
+        try:
+            osmium.apply(reader, places, *filters, writer)
+        finally:
+            reader.close()
+
+
+def opl_tags(field: str) -> dict[str, str]:
+    """Return the tags of a field ``T``.
+
+    Examples
+    --------
+    >>> opl_tags("Thighway=service,name=a%20%b%2c%c")
+    {'highway': 'service', 'name': 'a b,c'}
+    """
+    if len(field) < 2:
+        return {}
+    pairs = [pair.split("=") for pair in field[1:].split(",")]
+    if "%" in field:
+        return {_plain(k) if "%" in k else k: _plain(v) if "%" in v else v for k, v in pairs}
+    return dict(pairs)  # type: ignore[arg-type]
+
+
+def opl_fields(line: str) -> dict[str, str]:
+    """Return the fields of a line by their first letter.
+
+    Examples
+    --------
+    >>> opl_fields("n17 Tshop=bakery x24.9 y60.1")
+    {'n': 'n17', 'T': 'Tshop=bakery', 'x': 'x24.9', 'y': 'y60.1'}
+    """
+    return {field[0]: field for field in line.split(" ") if field}
+
+
+def opl_nodes(fields: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+    """Return the ids and places of the nodes of several fields ``N``, one after the other.
+
+    Parameters
+    ----------
+    fields : sequence of str
+        As ``Nn1x24.9y60.1,n2x24.8y60.1``; a node without a place is ``n2xy``.
+
+    Returns
+    -------
+    ids : ndarray of int64
+        Of all fields.
+    lonlat : ndarray, shape (n, 2)
+        In degrees; NaN where there is no place, or none on earth.
+    missing : int
+        How many have none.
+
+    Examples
+    --------
+    >>> ids, lonlat, missing = opl_nodes(["Nn1x24.9y60.1,n2xy"])
+    >>> ids.tolist(), lonlat[0].tolist(), missing
+    ([1, 2], [24.9, 60.1], 1)
+    """
+    text = ",".join(field[1:] for field in fields if len(field) > 1)
+    text = text.replace("xy", f"x{_NOWHERE}y{_NOWHERE}").translate(_LETTERS)
+    table = np.fromstring(text, sep=" ").reshape(-1, 3) if text else np.empty((0, 3))
+    lonlat = table[:, 1:].copy()
+    absent = ~((np.abs(lonlat[:, 0]) <= 180) & (np.abs(lonlat[:, 1]) <= 90))
+    lonlat[absent] = np.nan
+    ids = table[:, 0].astype(np.int64)
+    if len(ids) and np.abs(table[:, 0]).max() >= _EXACT:
+        ids = np.array(text.split()[::3], dtype=np.int64)
+    return ids, lonlat, int(absent.sum())
+
+
+def _plain(text: str) -> str:
+    """Return a text with its escaped letters as they are."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
