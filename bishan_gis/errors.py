@@ -15,6 +15,7 @@ __all__ = [
     "InputError",
     "MissingColumnError",
     "MissingFileError",
+    "NetworkError",
     "NoDataError",
     "OutputError",
     "SchemaError",
@@ -98,3 +99,9 @@ class OutputError(BishanGisError, OSError):
     """A result could not be written; what stood there before still stands."""
 
     exit_code = 4
+
+
+class NetworkError(BishanGisError, ConnectionError):
+    """A server could not be reached or did not give what was asked for; nothing that stood before was touched."""
+
+    exit_code = 5

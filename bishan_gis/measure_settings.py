@@ -119,7 +119,7 @@ class Measure(Section):
     required: str | None = Field(default=None, description="in place of services: a set of data/completeness.toml")
     zh: str = Field(default="", description="what it is called on tables and maps")
     en: str = ""
-    mode: Mode = "walk"
+    mode: Mode | Literal["transit"] = "walk"
     direction: Literal["to", "from"] = Field(default="to", description="from: facilities travel to people")
     offset_min: Annotated[float, Field(ge=0)] = Field(default=0.0, description="what each trip costs besides: turn-out")
     supply: Literal["count", "capacity"] = "count"

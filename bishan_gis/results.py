@@ -67,6 +67,8 @@ class Results:
         Mode -> network, for every mode of the study.
     findings : Findings or None
         Gaps, policy and sites, where the run looked for them.
+    unused : pandas.DataFrame or None
+        Rows of facility tables that were not used, and why.
     """
 
     study: Study
@@ -97,6 +99,7 @@ class Results:
     zone_measures: pd.DataFrame | None = None
     networks: dict[str, Network] = field(default_factory=dict)
     findings: Findings | None = None
+    unused: pd.DataFrame | None = None
 
     def explore(self, layer: str = "cells", column: str | None = None, **options: Any) -> folium.Map:
         """Draw a layer on a map that needs no internet, see :func:`bishan_gis.quick_map.explore`.
@@ -164,10 +167,37 @@ class Results:
         )
 
     def _repr_html_(self) -> str:
+        from bishan_gis.thumbnail import beside, legend
+
+        lang = self.study.lang
         rows = self.coverage
         rows = rows[(rows["zone_kind"] == "district") & (rows["age_group"] == "all")]
         share = (rows["people_covered"] / rows["people"]).map("{:.1%}".format)
         table = rows.assign(covered=share).pivot_table(
             index="service", columns="cutoff_min", values="covered", aggfunc="first"
         )
-        return f"<p>{escape(repr(self))}</p>{table.to_html()}"
+        picture, service = self._picture(lang)
+        head = [f"<p>{escape(repr(self))}</p>"]
+        if self.kind in ("assumed", "synthetic"):
+            word = "含合成或假设数据" if lang == "zh" else "rests on synthetic or assumed data"
+            head.append(f'<p style="color:#8a4b00"><b>{word}</b></p>')
+        if picture:
+            word = "步行到最近" if lang == "zh" else "on foot to the nearest: "
+            head.append(f"<p>{word}{escape(service)}<br>{legend(lang)}</p>")
+        return beside(picture, *head, table.to_html())
+
+    def _picture(self, lang: str) -> tuple[str, str]:
+        """Return a small map of walking times to the service shown first, and the name of that service."""
+        from bishan_gis.thumbnail import small_map, time_colors
+
+        keys = [self.study.services.default, *self.services.index]
+        found = set(self.access["service"].unique())
+        service = next((k for k in keys if k in found), None)
+        if service is None or not len(self.cells):
+            return "", ""
+        name = str(self.services.loc[service, lang]) if service in self.services.index else str(service)
+        rows = self.access[(self.access["service"] == service) & (self.access["measure"] == "nearest")]
+        rows = rows.drop_duplicates("origin_id").set_index("origin_id").reindex(self.cells["cell_id"])
+        colors = time_colors(rows["value"].to_numpy(float), (rows["status"] == "unknown").to_numpy())
+        outlines = self.zones[self.zones["zone_kind"].isin(["district", "township"])]
+        return small_map(areas=[(self.cells.geometry, colors), (outlines.geometry, None)], alt=name), name

@@ -1,6 +1,7 @@
 """``study.toml``: everything a run depends on, validated before any work starts.
 
-All paths in the file are relative to the file's own folder.
+All paths in the file are relative to the file's own folder. An input may name several files, best first; the first
+that is there when the study is read is used (:func:`bishan_gis.study_choices.choose_inputs`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from bishan_gis.errors import MissingFileError, StudyError
+from bishan_gis.fetch_settings import Fetch
 from bishan_gis.measure_settings import Measure, Mode, wrong
 from bishan_gis.measure_settings import Section as _Section
 from bishan_gis.schema import nearest_name
+from bishan_gis.study_choices import choose_inputs, extent_file, other_tables
+from bishan_gis.transit_settings import Transit
 
-__all__ = ["LayerInput", "PopulationInput", "Study", "load_study"]
+__all__ = ["FacilityInput", "LanduseInput", "LayerInput", "PopulationInput", "Study", "load_study"]
 
 Kind = Literal["observed", "derived", "assumed", "synthetic"]
 Slope = Literal["none", "tobler", "naismith", "rees", "cycling"]
@@ -32,9 +36,29 @@ class LayerInput(_Section):
     layer: str | None = None
     encoding: str | None = None
     crs: str | None = Field(default=None, description="only where the file itself does not say")
+    datum: Literal["wgs84", "cgcs2000", "gcj02", "bd09"] | None = Field(
+        default=None, description="what the coordinates were shifted to; else what datasets.toml says, else WGS84"
+    )
     columns: dict[str, str] = Field(default_factory=dict, description="our name = their name")
     kind: Kind | None = Field(default=None, description="only where datasets.toml does not say")
     services_csv: str | None = Field(default=None, description="facilities: id and service, wins over tags")
+
+
+class FacilityInput(LayerInput):
+    """Facilities: a vector layer, or a table of places (CSV, TSV, XLSX) with coordinates in its columns."""
+
+    type: Literal["layer", "table"] = "layer"
+    sheet: str | None = Field(default=None, description="of a workbook with several sheets")
+    service: str | None = Field(default=None, description="table: what every row is that does not say itself")
+    types_csv: str | None = Field(default=None, description="table: own rows of poi_classes.csv, which win")
+
+
+class LanduseInput(LayerInput):
+    """Land use: codes of the land and sea use classes, or of the third national land survey (DLTB)."""
+
+    classification: Literal["landuse", "dltb"] = Field(
+        default="landuse", description="dltb: DLBM of the third land survey, turned into land-use codes"
+    )
 
 
 class PopulationInput(_Section):
@@ -79,8 +103,8 @@ class Inputs(_Section):
     townships: LayerInput
     osm: str
     osm_extent: LayerInput | None = None
-    facilities: list[LayerInput] = Field(default_factory=list)
-    landuse: LayerInput | None = None
+    facilities: list[FacilityInput] = Field(default_factory=list)
+    landuse: LanduseInput | None = None
     control_lines: LayerInput | None = None
     population: PopulationInput
     elevation: str | None = None
@@ -211,6 +235,11 @@ class Siting(_Section):
     min_area_m2: Annotated[float, Field(ge=0)] = 0.0
     max_slope: Positive | None = Field(default=None, description="steepest street at a site, rise over run")
     cost: Positive = Field(default=1.0, description="price of a site, in the unit of the budget")
+    candidates: LayerInput | None = Field(default=None, description="own candidates, in place of land use and streets")
+    fixed: LayerInput | None = Field(default=None, description="sites that are built in any case")
+    forbidden: LayerInput | None = Field(default=None, description="places where nothing is built")
+    hazards: LayerInput | None = Field(default=None, description="places to stay away from")
+    hazard_m: Annotated[float, Field(ge=0)] = 0.0
     plans: list[SitePlanWanted] = Field(default_factory=list, description="made by every run")
 
 
@@ -219,9 +248,27 @@ class Outputs(_Section):
 
     maps: bool = True
     gpkg: bool = True
+    facility_circles: bool = Field(default=True, description="circles of every facility, the largest layer of the gpkg")
     findings: bool = Field(default=True, description="gaps, policy and sites of every run")
+    whatif: bool = Field(default=True, description="the page on which facilities are tried")
     tiles: Literal["none", "tianditu"] = "none"
     map_approval: str = Field(default="", description="审图号, printed on every map")
+
+
+class Limits(_Section):
+    """What a run may take; checked before it begins (:mod:`bishan_gis.limits`)."""
+
+    memory_mb: Positive | None = Field(default=None, description="default: 0.9 of what the machine has to give")
+    file_mb: Positive = Field(default=4096.0, description="largest input file")
+
+
+class Report(_Section):
+    """Who signs the report, and on which paper."""
+
+    office: str = Field(default="", description="编制单位, on the first page")
+    author: str = Field(default="", description="编制人, on the first page")
+    logo: str | None = Field(default=None, description="PNG or JPEG of the office, on the first page")
+    template: str | None = Field(default=None, description="own Word template (.docx)")
 
 
 class Study(_Section):
@@ -249,13 +296,18 @@ class Study(_Section):
     drive: Drive | None = None
     reach: Reach = Reach()
     services: Services = Services()
+    transit: Transit = Transit()
     measures: list[Measure] = Field(default_factory=list)
     standards: Standards = Standards()
     policy: Policy = Policy()
     siting: Siting = Siting()
+    fetch: Fetch = Fetch()
     outputs: Outputs = Outputs()
+    report: Report = Report()
+    limits: Limits = Limits()
 
     _file: Path = PrivateAttr(default=Path("study.toml"))
+    _alternatives: dict[str, list[Path]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _measures_fit(self) -> Study:
@@ -265,7 +317,13 @@ class Study(_Section):
             raise wrong(f"measures: 名称重复 {'、'.join(twice)}", f"measures: names repeat: {', '.join(twice)}")
         groups = self.inputs.population.age_groups
         for m in self.measures:
-            if m.mode not in self.modes:
+            if m.mode == "transit":
+                if not self.transit.given or m.measure != "nearest_cost":
+                    raise wrong(
+                        f"measures.{m.name}: mode = transit 需要 [transit] 一节, 且只用于 nearest_cost",
+                        f"measures.{m.name}: mode = transit needs a section [transit], and is for nearest_cost alone",
+                    )
+            elif m.mode not in self.modes:
                 raise wrong(
                     f"measures.{m.name}: mode = {m.mode} 需要 [{m.mode}] 一节",
                     f"measures.{m.name}: mode = {m.mode} needs a section [{m.mode}]",
@@ -313,8 +371,22 @@ class Study(_Section):
         """Return the place of an input file."""
         return _join(self.folder / self.paths.raw, path)
 
+    @property
+    def fetched(self) -> Path:
+        """The folder that ``bishan-gis fetch`` fills."""
+        return self.raw(self.fetch.folder)
+
+    @property
+    def alternatives(self) -> dict[str, list[Path]]:
+        """Setting -> every file that was named for it, best first, where there are several."""
+        return {setting: list(files) for setting, files in self._alternatives.items()}
+
     def input_files(self) -> Iterator[tuple[str, Path]]:
-        """Yield the setting and place of every input file."""
+        """Yield the setting and place of every input file.
+
+        Streets that say themselves how far they reach (``<name>.extent.geojson`` beside them) are taken at their word.
+        """
+        own = extent_file(self.raw(self.inputs.osm))
         one: dict[str, LayerInput | PopulationInput | None] = {
             "inputs.district": self.inputs.district,
             "inputs.townships": self.inputs.townships,
@@ -326,11 +398,16 @@ class Study(_Section):
         }
         one |= {f"inputs.facilities[{i}]": f for i, f in enumerate(self.inputs.facilities)}
         yield "inputs.osm", self.raw(self.inputs.osm)
+        if own.exists():
+            del one["inputs.osm_extent"]
+            yield "inputs.osm_extent", own
         for setting, layer in one.items():
             if layer is not None:
                 yield setting, self.raw(layer.path)
                 if isinstance(layer, LayerInput) and layer.services_csv:
                     yield f"{setting}.services_csv", self.raw(layer.services_csv)
+                if isinstance(layer, FacilityInput) and layer.types_csv:
+                    yield f"{setting}.types_csv", self.raw(layer.types_csv)
         if self.inputs.elevation:
             yield "inputs.elevation", self.raw(self.inputs.elevation)
 
@@ -341,9 +418,28 @@ class Study(_Section):
     def _repr_html_(self) -> str:
         from html import escape
 
-        rows = {"district": self.name, "crs": self.crs, "file": str(self.file), "lang": self.lang}
+        from bishan_gis.thumbnail import beside
+
+        rows = {"district": self.name, "crs": self.crs, "file": self.file.name, "lang": self.lang}
         cells = "".join(f"<tr><th>{k}</th><td>{escape(v)}</td></tr>" for k, v in rows.items())
-        return f"<table>{cells}</table>"
+        return beside(self._picture(), f"<table>{cells}</table>")
+
+    def _picture(self) -> str:
+        """Return a small map of the townships; "" where they cannot be read: a repr never fails."""
+        from importlib import import_module
+
+        from bishan_gis.errors import BishanGisError
+        from bishan_gis.thumbnail import small_map
+
+        towns = self.inputs.townships
+        try:
+            # By name: the reader stands above the settings, and only a notebook asks for it here.
+            load = import_module("bishan_gis.sources.layers").load_layer
+            given = {"layer": towns.layer, "encoding": towns.encoding, "crs": towns.crs, "datum": towns.datum}
+            shapes = load(self.raw(towns.path), **given).to_crs(self.crs).geometry
+        except (BishanGisError, OSError, ValueError, RuntimeError):
+            return ""
+        return small_map(areas=[(shapes, ["#eef1f4"] * len(shapes)), (shapes, None)], alt=self.label())
 
 
 def _join(folder: Path, path: str) -> Path:
@@ -384,17 +480,40 @@ def load_study(path: str | Path) -> Study:
         raise StudyError(f"{file}: 不是有效的 UTF-8 TOML: {err}", f"{file}: not valid UTF-8 TOML: {err}") from err
     except OSError as err:
         raise MissingFileError(f"无法读取 {file}: {err}", f"cannot read {file}: {err}") from err
+    nul = _nul_in(data)
+    if nul:
+        raise StudyError(f"{file}: {nul} 含有 NUL 字符,请删去", f"{file}: {nul} holds a NUL character; remove it")
+    chosen, named = choose_inputs(data, file.resolve().parent)
+    errors: list[Any] = []
     try:
-        study = Study.model_validate(data)
+        study = Study.model_validate(chosen)
     except ValidationError as err:
-        problems = [_problem(e) for e in err.errors()]
+        errors += err.errors()
+    for key, i, table in other_tables(data):
+        section = _section_of(Inputs.model_fields[key].annotation)
+        try:
+            if section is not None and table.get("path") != chosen["inputs"][key].get("path"):
+                section.model_validate(table)
+        except ValidationError as err:
+            errors += [{**e, "loc": ("inputs", f"{key}[{i}]", *e["loc"])} for e in err.errors()]
+    if errors:
+        problems = [_problem(e) for e in errors]
         n = len(problems)
         raise StudyError(
             f"{file}: {n} 处有误: " + ";".join(p[0] for p in problems),
             f"{file}: {n} problem{'s' if n > 1 else ''}: " + "; ".join(p[1] for p in problems),
-        ) from err
+        )
     study._file = file.resolve()
+    study._alternatives = named
     return study
+
+
+def _nul_in(value: Any, at: str = "") -> str:
+    """Return where a text holds a NUL, which no file name can; TOML allows it."""
+    if isinstance(value, str):
+        return at if "\0" in value else ""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next((found for key, v in items if (found := _nul_in(v, f"{at}.{key}".lstrip(".")))), "")
 
 
 def _problem(error: Any) -> tuple[str, str]:
@@ -421,7 +540,7 @@ def _known_keys(loc: list[str]) -> list[str]:
     for part in loc:
         if part.isdigit() or model is None:
             continue
-        field = model.model_fields.get(part)
+        field = model.model_fields.get(part.split("[")[0])
         model = _section_of(field.annotation) if field else None
     return list(model.model_fields) if model is not None else []
 

@@ -454,5 +454,10 @@ class Network:
         return f"<Network {s['nodes']:,} nodes, {s['edges']:,} edges, {s['length_km']:,.0f} km>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in self.summary().items())
-        return f"<table>{rows}</table>"
+        from html import escape
+
+        from bishan_gis.thumbnail import beside, small_map
+
+        rows = "".join(f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in self.summary().items())
+        lines = (self.vertex_x, self.vertex_y, self.vertex_start) if self.n_edges else None
+        return beside(small_map(lines=lines, alt=repr(self)), f"<table>{rows}</table>")

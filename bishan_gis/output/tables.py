@@ -39,7 +39,25 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     "cutoff_min": ("min", "时间阈值", "threshold"),
     "age_group": ("", "年龄组;all = 全部", "age group; all: everybody"),
     "people": ("people", "人口", "people"),
+    "people_not_studied": (
+        "people",
+        "未研究此类服务的区的人口",
+        "people of districts that did not study the service",
+    ),
     "people_covered": ("people", "阈值内可达的人口", "people who reach the service within the threshold"),
+    "people_covered_low": (
+        "people",
+        "速度慢 10 % 且离路网一段加倍时可达的人口",
+        "people covered when all walk 10 % slower and the leg to the streets is twice as long",
+    ),
+    "people_covered_high": (
+        "people",
+        "速度快 10 % 且不计离路网一段时可达的人口",
+        "people covered when all walk 10 % faster and the leg to the streets costs nothing",
+    ),
+    "people_unknown_low": ("people", "最差情形下无法判断的人口", "people the data cannot decide on in the worst case"),
+    "people_unknown_high": ("people", "最好情形下无法判断的人口", "people the data cannot decide on in the best case"),
+    "fragile": ("", "结果不稳健: 上下限之差超过人口的 10 %", "the band is wider than 10 % of the people"),
     "people_unknown": (
         "people",
         "无法判断的人口 (远离道路, 或数据在阈值内中断)",
@@ -78,6 +96,14 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     "length_km": ("km", "长度", "length"),
     "merged_id": ("", "并入的重复设施编号", "duplicate that was merged"),
     "distance_m": ("m", "重复设施之间的距离", "distance between the duplicates"),
+    "similarity": ("", "重复设施名称的相似度 (0-1)", "likeness of the names of the duplicates, 0 to 1"),
+    "merged_name": ("", "并入设施的名称", "name of the duplicate that was merged"),
+    "merged_source": ("", "并入设施的来源文件", "source file of the duplicate that was merged"),
+    "kept_because": (
+        "",
+        "保留的依据: kind 数据性质更强, area 有占地面积, id 编号较小",
+        "why the kept one won: kind (rests on better data), area (has ground), id (comes first)",
+    ),
     "district": ("", "所属区县编号", "district"),
     "u": ("", "起点节点序号", "first node of the edge"),
     "v": ("", "终点节点序号", "last node of the edge"),
@@ -101,8 +127,32 @@ _MEASURE = {
     "cutoff_s": ("s", "时间阈值", "longest time that counts"),
     "kind": ("", "数据性质;容量取默认值时为 assumed", "what it rests on; assumed where a default capacity was used"),
 }
+_CHECKED = {
+    "setting": ("", "study.toml 中的设置", "setting of study.toml"),
+    "count": ("", "数量", "how many"),
+    "detail": ("", "说明", "more about it"),
+}
 #: The same for columns that mean something of their own in one file.
 OWN: dict[str, dict[str, tuple[str, str, str]]] = {
+    "unused_rows.csv": {
+        **_CHECKED,
+        "reason": (
+            "",
+            "未采用的原因: no_coordinates 无坐标, bad_coordinates 坐标无法识别, swapped_coordinates 经纬度颠倒, "
+            "repeated_row 重复行, unknown_type 类型无对应服务",
+            "why a row of a facility table was not used",
+        ),
+        "row": ("", "文件中的行号;0 = 多行", "row of the file; 0: several"),
+        "address": ("", "地址 (不据此猜测坐标)", "address; no position is guessed from it"),
+    },
+    "zoning_checks.csv": {
+        **_CHECKED,
+        "check": ("", "检查项", "what was looked for"),
+        "what": ("", "图斑行号或代码", "rows of the layer, or a code"),
+        "area_m2": ("m2", "涉及面积", "area concerned"),
+        "lon": ("degrees", "最大一处的经度 (WGS84)", "longitude of the largest"),
+        "lat": ("degrees", "最大一处的纬度 (WGS84)", "latitude of the largest"),
+    },
     "measures.parquet": {
         **_MEASURE,
         "value": ("see unit", "指标值,单位见 unit;空 = 无值", "the measure, in `unit`; empty: none"),
