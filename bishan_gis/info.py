@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from bishan_gis.errors import MissingFileError
+from bishan_gis.limits import check_limits
+from bishan_gis.readiness import build_readiness
 from bishan_gis.study import Study, load_study
 
 if TYPE_CHECKING:
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
 
-__all__ = ["check_study", "describe"]
+__all__ = ["check_study", "describe", "readiness_rows"]
 
 _OSM = (".pbf", ".osm", ".osm.gz", ".osm.bz2")
 _RASTER = (".tif", ".tiff", ".vrt", ".asc", ".img")
@@ -93,7 +96,9 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
     Returns
     -------
     dict
-        What was found: counts, sums, kinds, warnings.
+        What was found: counts, sums, kinds, warnings; ``readiness`` is the table of
+        :func:`bishan_gis.readiness.build_readiness` as a list of rows; ``zoning`` says what is wrong with the codes and
+        shapes of land use and control lines (:func:`bishan_gis.sources.zoning.check_zoning`).
 
     Raises
     ------
@@ -107,12 +112,14 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
     from bishan_gis.places.population import build_controls
     from bishan_gis.places.zones import build_zones
     from bishan_gis.sources.inputs import load_inputs
+    from bishan_gis.sources.zoning import check_zoning, describe_checks
 
     def report(done: int, total: int) -> None:
         if progress:
             progress("读取输入 read", done, total)
 
     own = study.raw(study.services.classes) if study.services.classes else None
+    needed = check_limits(study, write=False)
     data = load_inputs(study, progress=report)
     zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
     network, costs = assemble_network(study, data)
@@ -121,8 +128,13 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
     controls = build_controls(data.population, data.townships, crs=data.crs)
     zh = study.lang == "zh"
     notes = [*data.notes, *zones.attrs.get("warnings", [])]
+    official = {"inputs.landuse": data.landuse, "inputs.control_lines": data.control_lines}
+    zoning = check_zoning(
+        {setting: layer for setting, layer in official.items() if layer is not None}, district=data.district
+    )
     return {
         "study": study.id,
+        **({} if needed is None else {"memory_mb": round(needed.memory_mb), "seconds": round(needed.seconds)}),
         "zones": {str(k): int(v) for k, v in zones["zone_kind"].value_counts().sort_index().items()},
         "people": int(controls["people"].sum()),
         "network": network.summary(),
@@ -132,8 +144,15 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
         "walk_rules": {r: int(v["ways"]) for r, v in network.rule_counts.items() if v["ways"]},
         "osm_left_out": {k: v for k, v in data.osm.left_out.items() if v},
         "kinds": data.kinds,
+        "readiness": readiness_rows(build_readiness(study, data=data)),
+        "zoning": [w[0] if zh else w[1] for w in describe_checks(zoning)],
         "warnings": [w[0] if zh else w[1] for w in notes],
     }
+
+
+def readiness_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the table of readiness as rows of plain values, ready for JSON."""
+    return [{str(k): None if v is pd.NA else v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def _mode_facts(network: Network, costs: EdgeCosts) -> dict[str, Any]:

@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="15 分钟生活圈规划工具 · Planning tools for the 15-minute life circle.",
     epilog="退出码 exit codes: 0 正常 fine · 1 超过 gaps --fail-above · 2 输入有误 bad input · 3 没有数据 no data · "
-    "4 无法写出 output failed",
+    "4 无法写出 output failed · 5 网络 network",
 )
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="study.toml 或其文件夹 · or its folder")]
@@ -49,9 +49,34 @@ def door(lang: str, *, as_json: bool) -> Iterator[dict[str, str]]:
         label = "错误" if state["lang"] == "zh" else "error"
         typer.echo(f"{label}: {err.message(state['lang'])}", err=True)
         raise typer.Exit(err.exit_code) from err
+    except (OSError, MemoryError) as err:
+        # What happens between a check and the reading: a file goes, a disk fails, memory ends.
+        zh, en = _outside(err)
+        text = zh if state["lang"] == "zh" else en
+        if as_json:
+            print_json({"ok": False, "error": type(err).__name__, "message": text})
+        typer.echo(f"{'错误' if state['lang'] == 'zh' else 'error'}: {text}", err=True)
+        raise typer.Exit(2) from err
     except KeyboardInterrupt as err:
         typer.echo("已中断,没有写出任何结果 · interrupted, nothing was written", err=True)
         raise typer.Exit(130) from err
+
+
+def _outside(err: OSError | MemoryError) -> tuple[str, str]:
+    """Say in both languages what the machine refused."""
+    if isinstance(err, MemoryError):
+        return (
+            "内存不足;请关闭其他程序, 增大 cells.size_m 或 reach.grid_m, 或缩小研究区 (见 [limits])",
+            "out of memory; close other programs, enlarge cells.size_m or reach.grid_m, or study a smaller area "
+            "(see [limits])",
+        )
+    file = f"{err.filename}: " if err.filename else ""
+    reason = " ".join(str(err.strerror or err).split())
+    return (
+        f"{file}读取或写入时出错: {reason};请检查文件是否还在, 磁盘和权限是否正常, 然后重新运行",
+        f"{file}failed while it was read or written: {reason}; check that it is still there, the disk and the "
+        "permissions, and run again",
+    )
 
 
 def print_json(value: Any) -> None:

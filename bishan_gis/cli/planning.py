@@ -106,6 +106,9 @@ def gaps(
     fail_above: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="缺设施的人多于 N 时退出码为 1 · exit 1 above N people")
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="全部重新计算, 不读不写缓存 · compute everything anew")
+    ] = False,
     quiet: Quiet = False,
     lang: Lang = "",
 ) -> None:
@@ -120,23 +123,23 @@ def gaps(
             from bishan_gis.sources.gap_files import load_gaps
 
             old = load_gaps(since)
-        with progress_bars(quiet or json == "-") as progress:
-            from bishan_gis.pipeline import run as run_study
+        from bishan_gis.cache import Store
+        from bishan_gis.stages.gap_answer import cache_folder, gap_answer, people_lacking, write_answer
 
-            results = run_study(loaded, write=False, progress=progress)
-        from bishan_gis.output.gap_files import gap_record, json_text, write_gaps
-        from bishan_gis.planning.gap_changes import compare_gaps
-        from bishan_gis.planning.gaps import find_gaps
-
-        found = find_gaps(results, services=service or [], levels=level or [], zones=zone or [])
-        changes = None if old is None else compare_gaps(old, gap_record(found, listed=0))
-        extra = Path(json) if json not in ("", "-") else None
-        record = write_gaps(found, loaded.processed, changes=changes, extra=extra)
+        chosen: dict[str, Any] = {"services": service or [], "levels": level or [], "zones": zone or []}
+        with (
+            progress_bars(quiet or json == "-") as progress,
+            Store(None if no_cache else cache_folder(loaded)) as store,
+        ):
+            answer = gap_answer(loaded, store, progress=progress, **chosen)
+        text = write_answer(answer, loaded, old=old, extra=Path(json) if json not in ("", "-") else None)
         if json == "-":
-            typer.echo(json_text(record), nl=False)
+            typer.echo(text, nl=False)
         elif not quiet:
-            show_gaps(record, state["lang"])
-        lacking = record["totals"]["people_lacking"]
+            import json as reader
+
+            show_gaps(reader.loads(text), state["lang"])
+        lacking = people_lacking(text) if fail_above is not None else 0
         if fail_above is not None and lacking > fail_above:
             zh, en = (
                 f"{lacking:,} 人缺设施, 多于 {fail_above:,}",
@@ -162,10 +165,12 @@ def siting(
 ) -> None:
     """选址: 新设施建在哪里, 服务的人最多 · Choose sites: where new facilities serve most people."""
     with door(lang, as_json=json) as state:
+        from bishan_gis.sources.siting_layers import load_siting_layers
         from bishan_gis.study import load_study
 
         loaded = load_study(study)
         state["lang"] = lang or loaded.lang
+        layers = load_siting_layers(loaded)
         with progress_bars(quiet or json) as progress:
             from bishan_gis.pipeline import run as run_study
 
@@ -173,7 +178,14 @@ def siting(
         from bishan_gis.output.siting_files import write_siting
         from bishan_gis.planning.study_sites import study_sites
 
-        options: dict[str, Any] = {"sites": sites, "budget": budget, "zone": zone, "age": age, "k_best": best}
+        options: dict[str, Any] = {
+            "layers": layers,
+            "sites": sites,
+            "budget": budget,
+            "zone": zone,
+            "age": age,
+            "k_best": best,
+        }
         found = study_sites(results, service=service, model=model, **options)
         write_siting(found, loaded.processed)
         if json:

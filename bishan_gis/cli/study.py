@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bishan_gis.cli.door import Json, Lang, Quiet, StudyPath, app, door, print_json, progress_bars
+from bishan_gis.cli.readiness_table import show_readiness
 from bishan_gis.cli.show import show_facts, show_results
 
 __all__ = ["check", "info", "init", "run"]
@@ -50,18 +51,33 @@ def init(
 
 @app.command()
 def check(study: StudyPath, json: Json = False, quiet: Quiet = False, lang: Lang = "") -> None:
-    """检查研究的设置和数据, 不做计算 · Check settings and data of a study without computing."""
+    """检查研究的设置和数据是否齐备, 不做计算 · Check settings and data of a study without computing."""
     with door(lang, as_json=json) as state:
-        from bishan_gis.info import check_study
+        from bishan_gis.errors import BishanGisError
+        from bishan_gis.info import check_study, readiness_rows
+        from bishan_gis.readiness import build_readiness
         from bishan_gis.study import load_study
 
         loaded = load_study(study)
         state["lang"] = lang or loaded.lang
-        with progress_bars(quiet or json) as progress:
-            report = check_study(loaded, progress=progress)
+        try:
+            with progress_bars(quiet or json) as progress:
+                report = check_study(loaded, progress=progress)
+        except BishanGisError as err:
+            # What is there and what is not is most wanted where something is wrong.
+            rows = readiness_rows(build_readiness(loaded))
+            if json:
+                message = err.message(state["lang"])
+                print_json({"ok": False, "error": type(err).__name__, "message": message, "readiness": rows})
+                typer.echo(f"{'错误' if state['lang'] == 'zh' else 'error'}: {message}", err=True)
+                raise typer.Exit(err.exit_code) from err
+            if not quiet:
+                show_readiness(rows, state["lang"], title=loaded.label())
+            raise
         if json:
             print_json({"ok": True, **report})
         elif not quiet:
+            show_readiness(report.pop("readiness"), state["lang"], title=loaded.label())
             show_facts(report, title=loaded.label())
 
 

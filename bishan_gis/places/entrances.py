@@ -111,8 +111,8 @@ def find_access_points(
         rows = _entrance(shape, open_, entrances.geometry.to_crs(crs).to_numpy())
         found.append(rows)
         open_ = np.setdiff1d(open_, rows["item"])
-    main = np.flatnonzero(network.component[network.edge_u] == 0)
-    every = np.arange(network.n_edges)
+    every = np.arange(network.n_edges if len(open_) else 0)
+    main = np.flatnonzero(network.component[network.edge_u] == 0) if len(open_) else every
     for edges in (main, every):
         if len(edges) and len(open_):
             rows = _crossing(shape, open_, network, edges)

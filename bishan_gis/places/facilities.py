@@ -12,7 +12,9 @@ import shapely
 
 from bishan_gis.crs import WGS84, check_metric
 from bishan_gis.errors import SchemaError
+from bishan_gis.names import name_similarity, normal_name
 from bishan_gis.places.classes import FacilityClass, Matcher, load_classes
+from bishan_gis.places.matching import similar_pairs
 from bishan_gis.schema import FACILITIES, KINDS, check_columns, nearest_name, weakest_kind
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ _SAME_NAME_M = 60.0
 _UNNAMED_M = 15.0
 #: Services that stand in pairs on both sides of a road under one name.
 _PAIRED = frozenset({"bus_stop"})
-_RULES = ("inside", "near", "same_name", "unnamed")
-_SURE = ("inside", "same_name")
+_RULES = ("inside", "near", "same_name", "unnamed", "similar_name")
+_SURE = ("inside", "same_name", "similar_name")
+_PAIR = ("facility_id", "merged_id", "service", "rule", "distance_m", "similarity")
+_MERGED = (*_PAIR, "name", "merged_name", "source", "merged_source", "kept_because")
 
 
 def clean_name(text: object) -> str:
@@ -200,7 +204,9 @@ def _capacity(tags: Mapping[str, str]) -> float:
     return float("nan")
 
 
-def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+def merge_duplicates(
+    facilities: gpd.GeoDataFrame, *, crs: CRS, prefixes: tuple[str, ...] = ()
+) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
     """Count every facility once: the same thing is often a point and an area, or in two files.
 
     Parameters
@@ -209,6 +215,8 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
         From `find_facilities`, several concatenated.
     crs : pyproj.CRS
         Working CRS [m].
+    prefixes : tuple of str
+        From :func:`bishan_gis.names.place_prefixes`: names of the district that may or may not stand in front.
 
     Returns
     -------
@@ -218,15 +226,18 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
         that has them. The geometry is the area wherever one of them is an area (all of them together), and
         ``kind`` is then the weakest of what the shape rests on.
     merged : pandas.DataFrame
-        ``facility_id`` (kept), ``merged_id`` (gone), ``service, rule, distance_m`` of the pair that decided
-        for the one that is gone.
+        ``facility_id`` (kept), ``merged_id`` (gone), ``service``; ``rule, distance_m, similarity`` (0 to 1, of the
+        names) of the pair that decided for the one that is gone; ``name, merged_name, source, merged_source`` as they
+        were; ``kept_because``: what made the kept one win over this one: ``kind``, ``area`` or ``id``.
 
     Notes
     -----
     Two of one service are the same when a point lies inside an area (``inside``), or within 15 m of it and
     their names do not differ (``near``); when they share a name within 60 m (``same_name``; 15 m for bus
-    stops, which stand in pairs); when one has no name and they lie within 15 m (``unnamed``). Pairs are
-    joined in that order, nearest first, and two different names are never joined through a third one.
+    stops, which stand in pairs); when one has no name and they lie within 15 m (``unnamed``); when they come from
+    different sources and are called alike (``similar_name``, see
+    :func:`bishan_gis.places.matching.similar_pairs`). Pairs are joined in that order, nearest first, and two
+    different names are never joined through a third one.
     """
     import geopandas as gpd
 
@@ -236,10 +247,9 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
     projected = frame.geometry.to_crs(crs)
     check_metric(projected, where="facilities")
     shape = projected.to_numpy()
-    pairs = _pairs(frame, shape)
-    empty = pd.DataFrame(columns=["facility_id", "merged_id", "service", "rule", "distance_m"])
+    pairs = _pairs(frame, shape, prefixes)
     if pairs.empty:
-        return frame, empty
+        return frame, pd.DataFrame(columns=list(_MERGED))
     label = _clusters(frame, pairs)
     rank = np.lexsort(
         (
@@ -268,7 +278,7 @@ def merge_duplicates(facilities: gpd.GeoDataFrame, *, crs: CRS) -> tuple[gpd.Geo
     if "opening_hours" in frame.columns:
         columns["opening_hours"] = hours
     out = gpd.GeoDataFrame(frame.assign(**columns), geometry=geometry, crs=frame.crs)
-    merged = _merged_table(frame, pairs, keeper)
+    merged = _merged_table(frame, shape, pairs, keeper, prefixes)
     return out.loc[keeper == np.arange(n)].reset_index(drop=True), merged
 
 
@@ -289,7 +299,7 @@ def _clusters(frame: gpd.GeoDataFrame, pairs: pd.DataFrame) -> NDArray[np.int64]
     return label
 
 
-def _pairs(frame: gpd.GeoDataFrame, shape: NDArray[np.object_]) -> pd.DataFrame:
+def _pairs(frame: gpd.GeoDataFrame, shape: NDArray[np.object_], prefixes: tuple[str, ...]) -> pd.DataFrame:
     """Return pairs (a, b) of rows that are the same facility, and why."""
     tree = shapely.STRtree(shape)
     a, b = tree.query(shape, predicate="dwithin", distance=_SAME_NAME_M)
@@ -311,31 +321,55 @@ def _pairs(frame: gpd.GeoDataFrame, shape: NDArray[np.object_]) -> pd.DataFrame:
             same & (distance <= reach),
             (~has[a] | ~has[b]) & (distance <= _UNNAMED_M),
         ],
-        list(_RULES),
+        list(_RULES[:4]),
         default="",
     )
     table = pd.DataFrame({"a": a, "b": b, "rule": rule, "distance_m": np.round(distance, 2)})
-    return table.loc[table["rule"] != ""].reset_index(drop=True)
+    table = table.loc[table["rule"] != ""]
+    alike = similar_pairs(frame, shape, prefixes=prefixes)
+    alike = alike[~alike["a"].map(service.__getitem__).isin(_PAIRED).to_numpy(dtype=bool)]
+    alike = alike.assign(rule="similar_name", distance_m=alike["distance_m"].round(2))[list(table.columns)]
+    both = pd.concat([t for t in (table, alike) if len(t)] or [table], ignore_index=True)
+    return both.drop_duplicates(["a", "b"], ignore_index=True)
 
 
 def _key(name: object) -> str:
     return "".join(str(name).casefold().split())
 
 
-def _merged_table(frame: gpd.GeoDataFrame, pairs: pd.DataFrame, keeper: NDArray[np.int64]) -> pd.DataFrame:
+def _merged_table(
+    frame: gpd.GeoDataFrame,
+    shape: NDArray[np.object_],
+    pairs: pd.DataFrame,
+    keeper: NDArray[np.int64],
+    prefixes: tuple[str, ...],
+) -> pd.DataFrame:
     both = pd.concat([pairs, pairs.rename(columns={"a": "b", "b": "a"})], ignore_index=True)
+    both = both.loc[keeper[both["a"]] == keeper[both["b"]]]
     both = both.loc[keeper[both["a"]] != both["a"]]
     both["direct"] = both["b"].to_numpy() != keeper[both["a"]]
     best = both.sort_values(["a", "direct", "distance_m", "b"]).drop_duplicates("a")
-    ids = frame["facility_id"].to_numpy(dtype=object)
-    gone = best["a"].to_numpy()
+    columns = {c: frame[c].to_numpy(dtype=object) for c in ("facility_id", "service", "name", "source", "kind")}
+    gone, partner = best["a"].to_numpy(), best["b"].to_numpy()
+    kept = keeper[gone]
+    normal = [normal_name(n, prefixes) for n in columns["name"]]
+    area = shapely.get_dimensions(shape) == 2
     out = pd.DataFrame(
         {
-            "facility_id": ids[keeper[gone]],
-            "merged_id": ids[gone],
-            "service": frame["service"].to_numpy(dtype=object)[gone],
+            "facility_id": columns["facility_id"][kept],
+            "merged_id": columns["facility_id"][gone],
+            "service": columns["service"][gone],
             "rule": best["rule"].to_numpy(),
             "distance_m": best["distance_m"].to_numpy(),
-        }
+            "similarity": [round(name_similarity(normal[i], normal[j]), 3) for i, j in zip(gone, partner, strict=True)],
+            "name": columns["name"][kept],
+            "merged_name": columns["name"][gone],
+            "source": columns["source"][kept],
+            "merged_source": columns["source"][gone],
+            "kept_because": np.select(
+                [columns["kind"][kept] != columns["kind"][gone], area[kept] != area[gone]], ["kind", "area"], "id"
+            ),
+        },
+        columns=list(_MERGED),
     )
     return out.sort_values(["service", "facility_id", "merged_id"], ignore_index=True)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import re
 import tomllib
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bishan_gis.errors import DatasetError, MissingFileError
 from bishan_gis.schema import KINDS, nearest_name
 
-__all__ = ["Dataset", "check_datasets", "file_sha256", "load_datasets"]
+if TYPE_CHECKING:
+    from bishan_gis.study import Study
+
+__all__ = [
+    "Dataset",
+    "check_datasets",
+    "file_problem",
+    "file_sha256",
+    "load_datasets",
+    "mixed_inputs",
+    "read_date",
+    "study_datasets",
+]
 
 _REQUIRED = ("path", "title", "source", "licence", "kind", "sha256")
 _SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
@@ -29,6 +44,7 @@ class Dataset:
     kind: str
     sha256: str
     title_en: str = ""
+    url: str = ""
     date: str = ""
     datum: str = ""
     bytes: int = -1
@@ -85,7 +101,93 @@ def load_datasets(path: str | Path) -> dict[Path, Dataset]:
     return out
 
 
-def _entry_problems(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+def study_datasets(study: Study) -> dict[Path, Dataset]:
+    """Read the manifest of a study, and the one that ``bishan-gis fetch`` keeps beside what it fetched.
+
+    Parameters
+    ----------
+    study : Study
+        The settings.
+
+    Returns
+    -------
+    dict
+        As `load_datasets`. A file that both list is as the study's own manifest says.
+
+    Raises
+    ------
+    MissingFileError, DatasetError
+        A manifest is not there or wrong.
+    """
+    fetched = study.fetched / "datasets.toml"
+    out = load_datasets(fetched) if fetched.exists() and fetched != study.datasets else {}
+    return out | (load_datasets(study.datasets) if study.datasets else {})
+
+
+def read_date(text: str) -> dt.date | None:
+    """Return the last day that a date of the manifest may mean, or None where it names no year.
+
+    Examples
+    --------
+    >>> str(read_date("2011-2015")), str(read_date("2024-02")), read_date("")
+    ('2015-12-31', '2024-02-29', None)
+    """
+    found = re.findall(r"(?<!\d)((?:19|20)\d\d)(?:-(0[1-9]|1[0-2])(?!\d)(?:-(0[1-9]|[12]\d|3[01])(?!\d))?)?", text)
+    if not found:
+        return None
+    year, month, day = found[-1]
+    last = monthrange(int(year), int(month or 12))[1]
+    return dt.date(int(year), int(month or 12), min(int(day or last), last))
+
+
+def mixed_inputs(
+    known: Mapping[Path, Dataset],
+    kinds: Mapping[str, str],
+    files: Mapping[str, Path],
+    *,
+    dates: Mapping[str, str] | None = None,
+) -> list[tuple[str, str]]:
+    """Say where the inputs of a run are of different years, or rest on different ground.
+
+    Parameters
+    ----------
+    known : mapping
+        File -> what is known of it.
+    kinds : mapping
+        Setting -> kind.
+    files : mapping
+        Setting -> file.
+    dates : mapping, optional
+        Setting -> date, where the manifest has none.
+
+    Returns
+    -------
+    list of (zh, en)
+        A line on years, a line on kinds, or nothing.
+    """
+    years: dict[int, list[str]] = {}
+    rests: dict[str, list[str]] = {}
+    for setting, file in files.items():
+        item = known.get(file)
+        when = read_date((item.date if item else "") or (dates or {}).get(setting, ""))
+        if when:
+            years.setdefault(when.year, []).append(file.name)
+        rests.setdefault(kinds.get(setting, item.kind if item else ""), []).append(file.name)
+    rests.pop("", None)
+    out = []
+    for zh, en, groups in (
+        ("输入资料的年份不一", "the inputs are of different years", {str(y): years[y] for y in sorted(years)}),
+        ("输入资料的性质不一", "the inputs rest on different ground", {k: rests[k] for k in KINDS if k in rests}),
+    ):
+        if len(groups) > 1:
+            parts = [f"{key} ({', '.join(dict.fromkeys(names))})" for key, names in groups.items()]
+            out.append((f"{zh}: {';'.join(parts)}", f"{en}: {'; '.join(parts)}"))
+    return out
+
+
+def _entry_problems(entry: Any) -> list[tuple[str, str]]:
+    if not isinstance(entry, dict):
+        return [("应写成 [[dataset]] 一节", "must be a section [[dataset]]")]
     known = [f.name for f in fields(Dataset) if f.name != "file"]
     out = [(f"缺少 {k}", f"{k} is missing") for k in _REQUIRED if k not in entry]
     for key in entry:
@@ -168,14 +270,15 @@ def check_datasets(
             sides = (file.resolve().with_suffix(s) for s in _SHAPEFILE_PARTS)
             parts += [datasets[s] for s in sides if s in datasets]
         for part in parts:
-            problem = _file_problem(part)
+            problem = file_problem(part)
             if problem:
                 problems.append(problem)
     _raise(None, problems)
     return out, notes
 
 
-def _file_problem(item: Dataset) -> tuple[str, str] | None:
+def file_problem(item: Dataset) -> tuple[str, str] | None:
+    """Say why a file is not the one that the manifest describes, or return None."""
     if not item.file.exists():
         return f"{item.path} 不存在", f"{item.path} is not there"
     if item.file.is_file() and item.bytes >= 0 and item.file.stat().st_size != item.bytes:

@@ -12,6 +12,7 @@ import numpy as np
 from bishan_gis.crs import WGS84
 from bishan_gis.errors import BrokenFileError, CrsError, NoDataError
 from bishan_gis.sources.bounds import check_bounds
+from bishan_gis.sources.safety import check_raster_file
 from bishan_gis.sources.tables import check_file
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def load_elevation(
 
     name = where or str(path)
     check_file(Path(path))
+    check_raster_file(Path(path), where=name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bishan_gis.crs import check_study_crs, load_crs
-from bishan_gis.errors import MissingFileError, NoDataError
-from bishan_gis.sources.datasets import Dataset, check_datasets, load_datasets
+from bishan_gis.errors import MissingFileError, SchemaError
+from bishan_gis.sources.bounds import check_layer_place
+from bishan_gis.sources.datasets import Dataset, check_datasets, mixed_inputs, study_datasets
 from bishan_gis.sources.layers import load_layer
 from bishan_gis.sources.osm import OsmData, load_osm
+from bishan_gis.sources.place_inputs import input_datum, load_places, name_prefixes, shift_notes, unused_rows
 from bishan_gis.sources.population import Population, load_population
+from bishan_gis.sources.zoning_codes import prepare_landuse, prepare_lines
+from bishan_gis.study import FacilityInput, LayerInput
+from bishan_gis.study_choices import extent_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
     from pyproj import CRS
 
-    from bishan_gis.study import LayerInput, Study
+    from bishan_gis.study import Study
 
 __all__ = ["StudyData", "load_inputs"]
 
@@ -51,6 +57,10 @@ class StudyData:
         Setting -> path.
     notes : list of (zh, en)
         What the reader should know.
+    prefixes : tuple of str
+        Names of the district that names of places may begin with.
+    unused : pandas.DataFrame
+        Rows of facility tables that were not used, and why (:func:`~bishan_gis.sources.place_inputs.unused_rows`).
     """
 
     crs: CRS
@@ -67,6 +77,8 @@ class StudyData:
     datasets: list[Dataset]
     files: dict[str, Path]
     notes: list[tuple[str, str]] = field(default_factory=list)
+    prefixes: tuple[str, ...] = ()
+    unused: pd.DataFrame | None = None
 
 
 def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = None) -> StudyData:
@@ -96,15 +108,21 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
     files = dict(study.input_files())
     missing = {setting: path for setting, path in files.items() if not path.exists()}
     if missing:
-        shown = "; ".join(f"{setting} = {path}" for setting, path in missing.items())
+        named = study.alternatives
+        shown = "; ".join(
+            f"{setting} = {' | '.join(map(str, named.get(setting, [path])))}" for setting, path in missing.items()
+        )
         raise MissingFileError(
             f"{study.file.name}: 缺少 {len(missing)} 个输入文件: {shown};请放入文件或修改路径",
             f"{study.file.name}: {len(missing)} input files are missing: {shown}; add them or correct the path",
         )
     notes: list[tuple[str, str]] = []
     known: dict[Path, Dataset] = {}
-    if study.datasets:
-        known, warned = check_datasets(load_datasets(study.datasets), files.values())
+    listed = study_datasets(study)
+    if study.datasets or listed:
+        # Without a manifest of its own the study lists nothing but what was fetched for it.
+        checked = [f for f in files.values() if study.datasets or f.resolve() in listed]
+        known, warned = check_datasets(listed, checked)
         notes += warned
     kinds = {setting: known[path].kind for setting, path in files.items() if path in known}
     settings = study.inputs
@@ -114,14 +132,26 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
 
     def layer(setting: str, spec: LayerInput) -> gpd.GeoDataFrame:
         nonlocal done
-        frame = load_layer(
-            files[setting],
-            layer=spec.layer,
-            encoding=spec.encoding,
-            crs=spec.crs,
-            columns=spec.columns,
-            where=f"{setting} ({files[setting].name})",
-        )
+        where = f"{setting} ({files[setting].name})"
+        datum, said = input_datum(spec, known.get(files[setting]), where=where)
+        notes.extend(said)
+        if isinstance(spec, FacilityInput):
+            own_types = files.get(f"{setting}.types_csv")
+            frame = load_places(spec, files[setting], where=where, datum=datum, types_csv=own_types)
+        else:
+            frame = load_layer(
+                files[setting],
+                layer=spec.layer,
+                encoding=spec.encoding,
+                crs=spec.crs,
+                datum=datum,
+                columns=spec.columns,
+                where=where,
+            )
+        if setting in ("inputs.district", "inputs.townships", "inputs.osm_extent", "directions.layer"):
+            _check_areas(frame, where)
+        if setting != "inputs.district":
+            check_layer_place(frame, tuple(district.total_bounds), where=where)
         kinds[setting] = spec.kind or kinds.get(setting, "observed")
         notes.extend(frame.attrs.get("warnings", []))
         for what, count in frame.attrs.get("left_out", {}).items():
@@ -138,21 +168,35 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
     district = layer("inputs.district", settings.district)
     townships = layer("inputs.townships", settings.townships)
     check_study_crs(crs, tuple(district.total_bounds), where=f"{study.file.name}: crs")
-    _check_overlap(district, townships)
-    extent = maybe("inputs.osm_extent", settings.osm_extent)
+    beside = files.get("inputs.osm_extent") == extent_file(files["inputs.osm"])
+    extent = maybe("inputs.osm_extent", LayerInput(path="") if beside else settings.osm_extent)
     landuse = maybe("inputs.landuse", settings.landuse)
+    if landuse is not None and settings.landuse is not None:
+        kind = settings.landuse.classification
+        landuse, said = prepare_landuse(landuse, classification=kind, where="inputs.landuse")
+        notes += said
     lines = maybe("inputs.control_lines", settings.control_lines)
+    if lines is not None:
+        lines, said = prepare_lines(lines, where="inputs.control_lines")
+        notes += said
     own = maybe("directions.layer", study.directions.layer)
-    facilities = [(spec, layer(f"inputs.facilities[{i}]", spec)) for i, spec in enumerate(settings.facilities)]
+    facilities: list[tuple[LayerInput, gpd.GeoDataFrame]] = [
+        (spec, layer(f"inputs.facilities[{i}]", spec)) for i, spec in enumerate(settings.facilities)
+    ]
     population = load_population(
         files["inputs.population"],
         settings.population,
         zones=townships,
         bounds=tuple(district.total_bounds),
     )
+    when = settings.population.date
     kinds["inputs.population"] = settings.population.kind or kinds.get("inputs.population", "observed")
     osm = load_osm(files["inputs.osm"])
     kinds.setdefault("inputs.osm", "observed")
+    prefixes = name_prefixes(district, study.name)
+    names = [f"inputs.facilities[{i}]" for i in range(len(facilities))]
+    places = {name: (files[name].name, frame) for name, (_, frame) in zip(names, facilities, strict=True)}
+    notes += shift_notes(places, osm, crs=crs, prefixes=prefixes)
     if progress:
         progress(total, total)
     return StudyData(
@@ -169,8 +213,20 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
         kinds=kinds,
         datasets=[known.get(path) or _unlisted(path, kinds.get(setting)) for setting, path in files.items()],
         files=files,
-        notes=notes + population.warnings,
+        prefixes=prefixes,
+        unused=unused_rows(places),
+        notes=notes + population.warnings + mixed_inputs(known, kinds, files, dates={"inputs.population": when}),
     )
+
+
+def _check_areas(frame: gpd.GeoDataFrame, where: str) -> None:
+    """Raise where a layer of areas holds points or lines."""
+    wrong = int((~frame.geom_type.isin(["Polygon", "MultiPolygon"])).sum())
+    if wrong:
+        raise SchemaError(
+            f"{where}: {wrong} 个要素不是面 (是点或线);请给出面图层",
+            f"{where}: {wrong} features are points or lines, not areas; give a layer of polygons",
+        )
 
 
 def _unlisted(path: Path, kind: str | None) -> Dataset:
@@ -183,16 +239,3 @@ def _with_kind(frame: gpd.GeoDataFrame, kind: str) -> gpd.GeoDataFrame:
     if "kind" not in out.columns:
         out["kind"] = kind
     return out
-
-
-def _check_overlap(district: gpd.GeoDataFrame, townships: gpd.GeoDataFrame) -> None:
-    """Raise when the townships lie elsewhere: a wrong file, datum or axis order."""
-    west, south, east, north = district.total_bounds
-    w, s, e, n = townships.total_bounds
-    if e < west or w > east or n < south or s > north:
-        raise NoDataError(
-            f"街镇 ({w:.3f}, {s:.3f}) - ({e:.3f}, {n:.3f}) 与区界 ({west:.3f}, {south:.3f}) - "
-            f"({east:.3f}, {north:.3f}) 没有重叠;请检查文件、坐标系和经纬度顺序",
-            f"the townships ({w:.3f}, {s:.3f}) - ({e:.3f}, {n:.3f}) do not overlap the district "
-            f"({west:.3f}, {south:.3f}) - ({east:.3f}, {north:.3f}); check file, CRS and axis order",
-        )

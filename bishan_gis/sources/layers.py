@@ -16,9 +16,11 @@ import numpy as np
 import shapely
 
 from bishan_gis.crs import WGS84, load_crs
+from bishan_gis.datums import datum_label, frame_to_wgs84
 from bishan_gis.errors import BishanGisError, BrokenFileError, CrsError, InputError, NoDataError
 from bishan_gis.schema import check_columns, nearest_name
 from bishan_gis.sources.bounds import check_bounds
+from bishan_gis.sources.safety import check_vector_file
 from bishan_gis.sources.tables import check_file, raise_together
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_layer", "find_encoding", "load_layer"]
 
+_LISTED = 1000
+
 
 def load_layer(
     path: str | Path,
@@ -34,6 +38,7 @@ def load_layer(
     layer: str | None = None,
     encoding: str | None = None,
     crs: str | None = None,
+    datum: str | None = None,
     columns: Mapping[str, str] | None = None,
     where: str | None = None,
 ) -> gpd.GeoDataFrame:
@@ -49,6 +54,9 @@ def load_layer(
         Of the attributes; found from the bytes for a Shapefile without .cpg.
     crs : str, optional
         Coordinate system, where the file does not say or says it wrongly: it wins.
+    datum : {"wgs84", "cgcs2000", "gcj02", "bd09"}, optional
+        What the coordinates were shifted to; they are brought back to WGS84 (see :mod:`bishan_gis.datums`). Projected
+        coordinates too: the shift was applied to the degrees that they were projected from.
     columns : mapping, optional
         Our name -> their name. Columns not named here are kept as they are.
     where : str, optional
@@ -58,7 +66,8 @@ def load_layer(
     -------
     geopandas.GeoDataFrame
         In EPSG:4326, two-dimensional, every geometry valid and not empty. ``attrs["left_out"]`` counts what
-        was dropped or repaired; ``attrs["warnings"]`` is a list of (zh, en).
+        was dropped or repaired; ``attrs["warnings"]`` is a list of (zh, en); ``attrs["file_crs"]`` is the CRS of the
+        file; ``attrs["invalid"]`` lists (row of the layer from 1, reason) of what was repaired, at most 1000.
 
     Raises
     ------
@@ -76,6 +85,7 @@ def load_layer(
     file = Path(path)
     name = where or str(path)
     check_file(file)
+    check_vector_file(file, where=name)
     raw, notes = _read(file, _choose_layer(file, layer, name), encoding, name)
     if len(raw) == 0:
         raise NoDataError(f"{name}: 图层没有任何要素", f"{name}: the layer holds no feature")
@@ -86,9 +96,12 @@ def load_layer(
         problems.append(err)
     frame = raw
     left_out: dict[str, int] = {}
+    file_crs, invalid = "", list[tuple[int, str]]()
     try:
         frame, note = _with_crs(raw, crs, file, name)
         notes += note
+        file_crs = frame.crs.to_wkt()
+        invalid = _invalid_rows(frame)
         frame, left_out = _clean(frame, name)
         check_bounds(tuple(frame.total_bounds), frame.crs, where=name)
     except BishanGisError as err:
@@ -97,8 +110,16 @@ def load_layer(
     frame = _rename(frame, columns or {})
     if frame.crs != WGS84:
         frame = frame.to_crs(WGS84)
+    if datum not in (None, "wgs84", "cgcs2000"):
+        frame = frame_to_wgs84(frame, datum)
+        label = datum_label(str(datum))
+        notes.append(
+            (f"{name}: 坐标由 {label} 换算为 WGS84", f"{name}: coordinates were brought from {label} to WGS84")
+        )
     frame.attrs["left_out"] = left_out
     frame.attrs["warnings"] = notes
+    frame.attrs["file_crs"] = file_crs
+    frame.attrs["invalid"] = invalid
     return frame
 
 
@@ -268,6 +289,13 @@ def _clean(frame: gpd.GeoDataFrame, name: str) -> tuple[gpd.GeoDataFrame, dict[s
     return out, {k: v for k, v in left_out.items() if v}
 
 
+def _invalid_rows(frame: gpd.GeoDataFrame) -> list[tuple[int, str]]:
+    """Return which rows are invalid and why: what `_clean` repairs."""
+    geometry = frame.geometry.to_numpy()
+    rows = np.flatnonzero(~shapely.is_valid(geometry) & ~shapely.is_missing(geometry))[:_LISTED]
+    return [(int(i) + 1, str(shapely.is_valid_reason(geometry[i])).split("[")[0]) for i in rows]
+
+
 def _same_dimension(geometry: Any, dimension: int) -> Any:
     parts = shapely.get_parts(geometry)
     kept = parts[shapely.get_dimensions(parts) == dimension]
@@ -301,6 +329,7 @@ def describe_layer(path: str | Path) -> dict[str, Any]:
 
     file = Path(path)
     check_file(file)
+    check_vector_file(file, where=str(path))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -6,6 +6,7 @@ libosmium filters the file, puts the coordinates of their nodes on the ways and 
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,12 +59,18 @@ def write_opl(source: Path, form: str, target: Path, *, point_keys: Sequence[str
     places = osmium.NodeLocationsForWays(osmium.index.create_map("flex_mem"))
     places.ignore_errors()
     text = osmium.io.File(str(target), "opl,locations_on_ways=true,add_metadata=false")
-    with osmium.SimpleWriter(text, overwrite=True) as writer:
+    writer = osmium.SimpleWriter(text, overwrite=True)
+    try:
         reader = osmium.io.Reader(osmium.io.File(str(source), form), wanted)
         try:
             osmium.apply(reader, places, *filters, writer)
         finally:
             reader.close()
+        writer.close()
+    except RuntimeError:
+        # A writer that failed ends the whole process when it is destroyed (its destructor throws); it is kept instead.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(writer))
+        raise
 
 
 def opl_tags(field: str) -> dict[str, str]:

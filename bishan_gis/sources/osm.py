@@ -17,6 +17,7 @@ import numpy as np
 
 from bishan_gis.errors import BrokenFileError, MissingFileError
 from bishan_gis.sources.osm_reader import LEFT_OUT, OsmReader, Restriction
+from bishan_gis.sources.safety import check_unpacked
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -203,6 +204,7 @@ def load_osm(
     from osmium import InvalidLocationError
 
     file = _check_file(Path(path))
+    check_unpacked(file, where=str(file))
     reader = OsmReader(tuple(way_keys), tuple(point_keys), tuple(area_keys), restrictions=restrictions)
     try:
         header, box = reader.read(file, progress)

@@ -27,6 +27,7 @@ from bishan_gis.errors import (
 from bishan_gis.schema import check_columns, nearest_name
 from bishan_gis.sources.bounds import check_bounds
 from bishan_gis.sources.layers import load_layer
+from bishan_gis.sources.safety import check_raster_file
 from bishan_gis.sources.tables import check_file, raise_together, read_csv, zone_key
 
 if TYPE_CHECKING:
@@ -260,6 +261,7 @@ def _load_raster(path: str | Path, bounds: tuple[float, float, float, float] | N
     from rasterio.windows import Window, from_bounds
 
     check_file(Path(path))
+    check_raster_file(Path(path), where=name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
