@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bishan_gis.access.study_measures import compute_measures, measure_services, zone_measures
+import pandas as pd
+
+from bishan_gis.access.study_measures import check_services, compute_measures, measure_services, zone_measures
+from bishan_gis.access.study_transit import study_timetable, transit_measure
 from bishan_gis.places.entrances import find_access_points
 from bishan_gis.schema import weakest_kind
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import pandas as pd
 
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
@@ -61,13 +63,15 @@ def run_measures(
         :func:`~bishan_gis.access.study_measures.zone_measures`.
     """
     points = {"walk": access_points}
-    for mode in sorted({m.mode for m in study.measures} - {"walk"}):
+    rides = [m for m in study.measures if m.mode == "transit"]
+    others = [m for m in study.measures if m.mode != "transit"]
+    for mode in sorted({m.mode for m in others} - {"walk"}):
         wanted = {s for m in study.measures if m.mode == mode for s in measure_services(m)}
         some = facilities[facilities["service"].isin(wanted)].reset_index(drop=True)
         found = find_access_points(some, networks[mode][0], entrances=entrances)
         points[mode] = found.merge(some[["facility_id", "service"]], on="facility_id")
     table = compute_measures(
-        study.measures,
+        others,
         networks,
         cells,
         facilities,
@@ -77,6 +81,15 @@ def run_measures(
         kind=kind,
         progress=progress,
     )
+    if rides:
+        check_services(rides, set(facilities["service"]))
+        timetable = study_timetable(study, facilities)
+        ridden = {
+            m.name: transit_measure(m, study, networks["walk"], timetable, cells, access_points, kind=kind)
+            for m in rides
+        }
+        by_name = {str(name): rows for name, rows in table.groupby("measure_name", sort=False)} | ridden
+        table = pd.concat([by_name[m.name] for m in study.measures], ignore_index=True)
     means = zone_measures(
         table,
         cells,
