@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,22 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis import __version__
+from bishan_gis.limits import check_limits
 from bishan_gis.results import Findings, Results
 from bishan_gis.schema import weakest_kind
+from bishan_gis.stages.steps import (
+    age_groups,
+    check_any,
+    count_once,
+    count_services,
+    facility_places,
+    find_all,
+    found_notes,
+    place_people,
+    service_table,
+    study_classes,
+    tagged_areas,
+)
 from bishan_gis.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -94,6 +109,7 @@ def run(
     clock = _Clock(progress)
     if scenario is not None:
         study = scenario.study(study)
+    check_limits(study, write=write)
     results = _compute(study, clock, scenario)
     if scenario is not None:
         results.record["scenario"] = scenario.record(study.lang)
@@ -116,22 +132,21 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
     from bishan_gis.access.service_area import facility_circles, union_areas
     from bishan_gis.access.study_measures import check_services
     from bishan_gis.access.time_grid import build_time_grid
+    from bishan_gis.access.uncertainty import origin_legs
     from bishan_gis.network.assemble import assemble_network
     from bishan_gis.network.snap import find_islands
     from bishan_gis.places.entrances import find_access_points, find_entrances
-    from bishan_gis.places.population import build_cells, build_controls
-    from bishan_gis.places.weights import residential_weights
-    from bishan_gis.places.zones import assign_zone, build_zones
-    from bishan_gis.planning.coverage import coverage, people_in_circles, radius_coverage
-    from bishan_gis.planning.scenario_edits import add_housing, edit_controls, edit_places
+    from bishan_gis.places.zones import build_zones
+    from bishan_gis.planning.coverage import people_in_circles, radius_coverage
+    from bishan_gis.planning.scenario_edits import edit_places
     from bishan_gis.planning.scenario_streets import edit_networks
+    from bishan_gis.planning.uncertainty import coverage_with_band
     from bishan_gis.sources.inputs import load_inputs
 
     with clock.step("读取输入 read") as report:
         data = load_inputs(study, progress=report)
     with clock.step("分区 zones"):
         zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
-        townships = zones[zones["zone_kind"] == "township"]
     with clock.step("步行网络 network"):
         network, costs = assemble_network(study, data)
     networks = {"walk": (network, costs), **_other_networks(study, data, clock)}
@@ -148,28 +163,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         points = find_access_points(facilities, network, entrances=entrances)
         points = points.merge(facilities[["facility_id", "service"]], on="facility_id")
     with clock.step("人口 population"):
-        controls = build_controls(data.population, data.townships, crs=data.crs)
-        if scenario is not None:
-            controls = edit_controls(controls, scenario, townships, parts=list(data.population.parts))
-        weights, placed_by = (data.population.weights, "population")
-        if weights is None:
-            weights, placed_by = residential_weights(
-                data.osm.areas, data.landuse, crs=data.crs, townships=data.townships, controls=controls
-            )
-        cells, check = build_cells(
-            controls,
-            data.townships,
-            weights,
-            cells=study.cells,
-            crs=data.crs,
-            parts=data.population.parts,
-            kind=weakest_kind(["derived", *(data.kinds[f"inputs.{i}"] for i in ("population", "townships", "osm"))]),
-        )
-        if scenario is not None:
-            sizes, parts = study.cells, list(data.population.parts)
-            cells, check = add_housing(cells, check, scenario, townships, settings=sizes, parts=parts)
-        cells = cells.merge(townships[["zone_id", "direction"]], on="zone_id", validate="m:1")
-        cells["district"] = zones.loc[zones["zone_kind"] == "district", "zone_id"].iloc[0]
+        cells, check, placed_by = place_people(study, data, zones, scenario)
     with clock.step("步行时间 walking times") as report:
         near = nearest_cost(
             network,
@@ -212,26 +206,22 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
             progress=report,
         )
     with clock.step("覆盖 coverage"):
-        parts = list(data.population.parts)
-        groups = {"all": ["people"], **{p: [p] for p in parts}, **study.inputs.population.groups}
-        table = coverage(
+        groups = age_groups(study, list(data.population.parts))
+        table = coverage_with_band(
             near.table,
             cells,
             zones,
             cutoffs_min=study.reach.cutoffs_min,
             age_groups=groups,
             member={"district": "district", "direction": "direction", "township": "zone_id"},
+            leg_s=origin_legs(near),
         )
         everybody = table[(table["zone_kind"] == "district") & (table["age_group"] == "all")]
         inside = everybody[["service", "cutoff_min", "people_covered"]].rename(columns={"people_covered": "people"})
         circles = circles.merge(inside, on=["service", "cutoff_min"], how="left")
-        middle = facilities.geometry.representative_point()
-        places = facilities.assign(x=middle.x, y=middle.y, area_m2=facilities.geometry.area)
+        places = facility_places(facilities, zones)
         radii = radius_coverage(cells, places, radii_m=study.reach.circles_m)
         plain = people_in_circles(cells, places, radii_m=study.reach.circles_m)
-        places = places.set_geometry(middle)
-        for kind, column in (("township", "zone_id"), ("direction", "direction")):
-            places[column] = assign_zone(places, zones, kind)
         rests_on = weakest_kind([*data.kinds.values(), *cells["kind"].unique(), *places["kind"].unique()])
         if scenario is not None:
             rests_on = weakest_kind([rests_on, "assumed"])
@@ -245,9 +235,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
                 study, networks, cells, zones, facilities, points, entrances, groups, kind=rests_on, progress=report
             )
     profile = costs.profile
-    services = services.loc[[s for s in services.index if s in set(near.services)]].copy()
-    inside = places.loc[places["zone_id"] != "", "service"]
-    services["n"] = inside.value_counts().reindex(services.index).fillna(0).astype(int)
+    services = count_services(services.loc[[s for s in services.index if s in set(near.services)]], places)
     return Results(
         study=study,
         zones=zones,
@@ -266,8 +254,8 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         merged=merged,
         landuse=data.landuse,
         control_lines=data.control_lines,
-        water=_areas(data, {"natural": ["water"], "waterway": ["riverbank"]}),
-        green=_areas(data, {"leisure": ["park", "garden"], "landuse": ["forest", "grass"], "natural": ["wood"]}),
+        water=tagged_areas(data, {"natural": ["water"], "waterway": ["riverbank"]}),
+        green=tagged_areas(data, {"leisure": ["park", "garden"], "landuse": ["forest", "grass"], "natural": ["wood"]}),
         datasets=data.datasets,
         kind=weakest_kind([rests_on, study.directions.kind]),
         profile={
@@ -283,6 +271,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         measures=measures,
         zone_measures=zone_measures,
         networks={mode: pair[0] for mode, pair in networks.items()},
+        unused=data.unused,
     )
 
 
@@ -292,6 +281,7 @@ def _findings(results: Results, clock: _Clock) -> Findings:
     from bishan_gis.planning.policy import evaluate_policy, load_policy
     from bishan_gis.planning.standards import study_standards
     from bishan_gis.planning.study_sites import study_sites
+    from bishan_gis.sources.siting_layers import load_siting_layers
 
     study = results.study
     with clock.step("缺口 gaps"):
@@ -302,7 +292,8 @@ def _findings(results: Results, clock: _Clock) -> Findings:
     plans = []
     if study.siting.plans:
         with clock.step("选址 sites"):
-            plans = [study_sites(results, **wanted.model_dump()) for wanted in study.siting.plans]
+            layers = load_siting_layers(study)
+            plans = [study_sites(results, layers=layers, **wanted.model_dump()) for wanted in study.siting.plans]
     return Findings(gaps=gaps, policy=policy, plans=plans)
 
 
@@ -321,47 +312,12 @@ def _other_networks(study: Study, data: StudyData, clock: _Clock) -> dict[str, t
 
 def _facilities(study: Study, data: StudyData) -> tuple[gpd.GeoDataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the facilities that lie in reach of the district, what was merged, and their classes."""
-    from bishan_gis.errors import NoDataError
-    from bishan_gis.places.classes import load_classes
-    from bishan_gis.places.facilities import find_facilities, merge_duplicates
-    from bishan_gis.sources.tables import load_services
-
-    own = study.raw(study.services.classes) if study.services.classes else None
-    classes = load_classes(own, include=study.services.include)
-    osm = data.files["inputs.osm"].name
-    found = [find_facilities(data.osm, classes, name=osm, kind=data.kinds["inputs.osm"])]
-    for i, (spec, frame) in enumerate(data.facilities):
-        services = load_services(study.raw(spec.services_csv)) if spec.services_csv else None
-        setting = f"inputs.facilities[{i}]"
-        name = data.files[setting].name
-        found.append(find_facilities(frame, classes, name=name, kind=data.kinds[setting], services=services))
-    for one in found:
-        for what, count in one.attrs.get("left_out", {}).items():
-            data.notes.append((f"设施: {what} {count}", f"facilities: {what} {count}"))
-    table = pd.concat(found, ignore_index=True)
-    if len(table) == 0:
-        raise NoDataError(
-            f"{osm}: 没有找到任何设施;请检查标签, services.include 或增加 inputs.facilities",
-            f"{osm}: no facility found; check the tags, services.include, or add inputs.facilities",
-        )
-    kept, merged = merge_duplicates(table, crs=data.crs)
-    kept = kept.to_crs(data.crs).sort_values("facility_id", ignore_index=True)
-    present = set(kept["service"])
-    columns = ["key", "zh", "en", "group", "group_zh", "group_en", "level"]
-    columns += ["radius_m", "standard", "clause", "tag", "icon"]
-    rows = [[getattr(c, name) for name in columns] for key, c in classes.items() if key in present]
-    return kept, merged, pd.DataFrame(rows, columns=columns).set_index("key")
-
-
-def _areas(data: StudyData, wanted: dict[str, list[str]]) -> gpd.GeoDataFrame | None:
-    """Return OSM areas with one of the tags, for the basemap."""
-    areas = data.osm.areas
-    if len(areas) == 0:
-        return None
-    keep = [any(tags.get(k) in values for k, values in wanted.items()) for tags in areas["tags"]]
-    if not any(keep):
-        return None
-    return areas.loc[keep, ["osm_id", "geometry"]].to_crs(data.crs).reset_index(drop=True)
+    classes = study_classes(study)
+    found = find_all(study, data, classes)
+    data.notes.extend(note for one in found for note in found_notes(one))
+    check_any(sum(map(len, found)), osm=data.files["inputs.osm"].name)
+    kept, merged = count_once(found, crs=data.crs)
+    return kept, merged, service_table(classes, set(kept["service"]))
 
 
 def _warnings(
@@ -423,9 +379,16 @@ def _record(study: Study, data: StudyData, networks: dict[str, tuple[Network, Ed
         "study": study.model_dump(mode="json"),
         "versions": versions,
         "inputs": {
-            setting: {"file": path.name, "kind": data.kinds.get(setting, ""), "sha256": file_sha256(path)}
+            setting: {
+                "file": path.name,
+                "path": os.path.relpath(path, study.folder),
+                "kind": data.kinds.get(setting, ""),
+                "sha256": file_sha256(path),
+                "alternatives": [p.name for p in study.alternatives.get(setting, [])],
+            }
             for setting, path in inputs.items()
         },
+        "notes": [zh for zh, _ in data.notes],
         "network": networks["walk"][0].summary(),
         "slope": slope_summary(*networks["walk"]),
         "modes": {

@@ -131,7 +131,7 @@ def compare_scenarios(
     series : bool
         Also a table of the coverage in every year of the last scenario.
     write : bool
-        Write the files into the processed folder of the study.
+        Write the files into the processed folder of the study; with ``[outputs] maps`` also ``compare.html``.
     progress : callable, optional
         As for :func:`bishan_gis.pipeline.run`.
 
@@ -165,7 +165,12 @@ def compare_scenarios(
     record |= {"kind": runs[-1].kind, "scenarios": [p.at_year(year).record(study.lang) for p in scenarios]}
     facts = {**comparison_facts(found), **record}
     if write:
-        hashes = write_comparison(found, study.processed, record=record, series=table)
+        pages = {}
+        if study.outputs.maps:
+            from bishan_gis.output.maps.compare_page import compare_page
+
+            pages["compare.html"] = compare_page(runs[-2], runs[-1], found)
+        hashes = write_comparison(found, study.processed, record=record, series=table, pages=pages)
         facts |= {"folder": str(study.processed), "outputs": hashes}
     return found, runs[-1], facts
 
@@ -181,11 +186,13 @@ def _can_reuse(base: Results, edits: Scenario) -> bool:
 def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
     """Search the services again whose facilities change, and take the rest from the base."""
     from bishan_gis.access.nearest import nearest_cost
+    from bishan_gis.access.uncertainty import origin_legs
     from bishan_gis.network.costs import edge_costs, load_profile
     from bishan_gis.places.entrances import find_access_points
     from bishan_gis.places.zones import assign_zone
-    from bishan_gis.planning.coverage import coverage, people_in_circles, radius_coverage
+    from bishan_gis.planning.coverage import people_in_circles, radius_coverage
     from bishan_gis.planning.scenario_edits import edit_places, touched_services
+    from bishan_gis.planning.uncertainty import coverage_with_band
 
     study, network, cells, zones = base.study, base.network, base.cells, base.zones
     places, services, changed = edit_places(base.facilities, base.services, edits, study)
@@ -228,7 +235,9 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
     table = base.coverage.iloc[:0]
     if len(near.table):
         cutoffs = study.reach.cutoffs_min
-        table = coverage(near.table, cells, zones, cutoffs_min=cutoffs, age_groups=groups, member=_MEMBER)
+        table = coverage_with_band(
+            near.table, cells, zones, cutoffs_min=cutoffs, age_groups=groups, member=_MEMBER, leg_s=origin_legs(near)
+        )
     kinds = pd.Series(range(len(_MEMBER)), index=list(_MEMBER))
     order = {"zone_kind": kinds}
     table = _swap(base.coverage, table, touched, ["zone_kind", "cutoff_min", "service"], ranks=order)

@@ -7,11 +7,12 @@ answer says how certain it is (``status``); neither is ever folded into 0 or NaN
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bishan_gis.errors import MissingColumnError, SchemaError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "COVERAGE",
@@ -46,6 +47,8 @@ COVERAGE = (
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name closest in spelling, or None."""
+    from difflib import get_close_matches
+
     found = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
     return found[0] if found else None
 

@@ -113,7 +113,7 @@ def test_since_tells_what_closed(tmp_path):
 
 
 def test_a_failure_leaves_the_last_files(study, monkeypatch):
-    before = {p.name: p.read_bytes() for p in _written(study).iterdir()}
+    before = {p.name: p.read_bytes() for p in _written(study).glob("gaps.*")}
 
     def fail(*_args):
         zh, en = "磁盘已满", "disk full"
@@ -121,4 +121,4 @@ def test_a_failure_leaves_the_last_files(study, monkeypatch):
 
     monkeypatch.setattr(gap_files, "write_csv", fail)
     assert _gaps(study, "--service", "park").exit_code == 4
-    assert {p.name: p.read_bytes() for p in _written(study).iterdir()} == before
+    assert {p.name: p.read_bytes() for p in _written(study).glob("gaps.*")} == before

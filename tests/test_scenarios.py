@@ -539,7 +539,8 @@ def test_command_writes_all_or_nothing(tmp_path):
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     folder = tmp_path / "data/processed"
-    names = ["comparison.csv", "comparison.geojson", "comparison.json", "comparison_series.csv", "comparison_times.csv"]
+    names = ["compare.html", "comparison.csv", "comparison.geojson", "comparison.json"]
+    names += ["comparison_series.csv", "comparison_times.csv"]
     assert sorted(p.name for p in folder.iterdir()) == names == sorted(said["outputs"])
     record = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     assert record["coverage"] == said["coverage"]

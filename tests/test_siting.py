@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -19,6 +20,8 @@ from bishan_gis.output.siting_files import write_siting
 from bishan_gis.planning.candidates import candidate_sites, street_slope
 from bishan_gis.planning.site_plan import choose_sites, depth_weights
 from bishan_gis.planning.study_sites import study_sites
+from bishan_gis.sources.siting_layers import load_siting_layers
+from bishan_gis.study import load_study
 
 
 def box(x, y, width=100.0, height=100.0):
@@ -235,3 +238,34 @@ def test_the_command(tmp_path):
     done = run(app, ["siting", str(tmp_path / "s"), "--service", "kindergarten", "--lang", "en"])
     assert done.exit_code == 0
     assert "optimal" in done.stdout
+
+
+def test_own_layers_of_the_study(toy_results, tmp_path):
+    """Own candidates replace land use; fixed sites are built, hazards and forbidden ground are kept away from."""
+    base = study_sites(toy_results, service="kindergarten", sites=3)
+    chosen = base.plan.sites.set_index("candidate_id")
+    spots = gpd.GeoDataFrame(
+        {"candidate_id": ["one", "two", "three"]},
+        geometry=gpd.points_from_xy(chosen["x"], chosen["y"]),
+        crs=toy_results.cells.crs,
+    )
+    file = write_toy_study(tmp_path / "s")
+    spots.to_file(tmp_path / "s" / "data" / "raw" / "spots.gpkg")
+    spots.iloc[[2]].to_file(tmp_path / "s" / "data" / "raw" / "works.gpkg")
+    text = file.read_text(encoding="utf-8")
+    lines = '[siting]\ncandidates = { path = "spots.gpkg" }\nhazards = { path = "works.gpkg" }\nhazard_m = 1\n'
+    file.write_text(text + lines, encoding="utf-8")
+    layers = load_siting_layers(load_study(file))
+    assert set(layers) == {"candidates", "hazards"}
+    study = load_study(file)
+    found = study_sites(replace(toy_results, study=study), service="kindergarten", sites=3, layers=layers)
+    assert found.candidates.set_index("candidate_id")["reason_excluded"].to_dict() == {
+        "one": "",
+        "two": "",
+        "three": "hazard",
+    }
+    best = study_sites(toy_results, service="kindergarten", sites=2).plan.objective
+    assert 0 < found.plan.objective <= best
+    done = CliRunner().invoke(app, ["siting", str(file), "--service", "kindergarten", "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["layers"] == ["candidates", "hazards"]

@@ -138,7 +138,8 @@ def test_targets() -> None:
     out = service_targets(rows, services=services).set_index("service")
     assert out.loc["market", ["level_min", "radius_m", "tag"]].tolist() == [10, 500, "K"]
     assert out.loc["bank", ["level_min", "standard", "tag", "status"]].tolist() == [15, "class", "K", "should"]
-    assert out.loc["fire_station", ["drive_min", "tag"]].tolist() == [5, "P"], "no standard asks for it on foot"
+    assert out.loc["fire_station", ["drive_min", "tag"]].tolist() == [5, "S"]
+    assert np.isnan(out.loc["fire_station", "level_min"]), "no standard asks for it on foot"
     quarter = service_targets(load_standards(sets=["quarter_hour", "gb50180"]), services=services).set_index("service")
     assert quarter.loc["market", ["level_min", "radius_m"]].tolist() == [8, 500]
     assert quarter.loc["market", "clause"] == "8 min"

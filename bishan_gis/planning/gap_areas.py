@@ -17,11 +17,12 @@ from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import shapely
     from numpy.typing import NDArray
 
     from bishan_gis.access.neighbours import Neighbours
 
-__all__ = ["GapAreas", "also_missing", "area_geometry", "find_gap_areas"]
+__all__ = ["GapAreas", "also_missing", "area_geometry", "find_gap_areas", "missing_too", "union_cells"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,9 +218,6 @@ def _join(
     mask: NDArray[np.bool_], neighbours: Neighbours, apart: NDArray[np.int64] | None
 ) -> tuple[NDArray, NDArray, NDArray, int]:
     """Return service, cell and area of every member, by area, and the number of areas."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
     services, cells, areas, n = [], [], [], 0
     focal, other = neighbours.focal, neighbours.neighbour
     if apart is not None:
@@ -234,17 +232,32 @@ def _join(
         both = row[focal] & row[other]
         place = np.cumsum(row) - 1
         ends = (place[focal[both]], place[other[both]])
-        graph = csr_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(len(here), len(here)))
-        count, label = connected_components(graph, directed=False)
+        label = _parts(len(here), *ends)
         order = np.argsort(label, kind="stable")
         services.append(np.full(len(here), i, dtype=np.int64))
         cells.append(here[order].astype(np.int64))
         areas.append(label[order].astype(np.int64) + n)
-        n += int(count)
+        n += int(label.max()) + 1
     if not n:
         none = np.zeros(0, dtype=np.int64)
         return none, none, none, 0
     return np.concatenate(services), np.concatenate(cells), np.concatenate(areas), n
+
+
+def _parts(n: int, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the connected part of each of `n` members, numbered by their first members."""
+    label = np.arange(n, dtype=np.int64)
+    while True:
+        # The ends of a pair, and those that stand for them, take the lower of their two labels; then labels of labels.
+        low = np.minimum(label[a], label[b])
+        new = label.copy()
+        for who in (a, b, label[a], label[b]):
+            np.minimum.at(new, who, low)
+        while not (new[new] == new).all():
+            new = new[new]
+        if (new == label).all():
+            return np.unique(label, return_inverse=True)[1]
+        label = new
 
 
 def _sum(area: NDArray[np.int64], values: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -291,13 +304,55 @@ def _also(
     share: float,
 ) -> NDArray[np.bool_]:
     """Return which other services much of each area lacks too, as areas x services."""
-    from scipy.sparse import csr_array
+    return missing_too(gaps.deficient, people, area, cell, own, total, share)
 
+
+def missing_too(
+    deficient: NDArray[np.bool_],
+    people: NDArray[np.int64],
+    area: NDArray[np.int64],
+    cell: NDArray[np.int64],
+    own: NDArray[np.int64],
+    total: NDArray[np.int64],
+    share: float = 0.5,
+) -> NDArray[np.bool_]:
+    """Say which other services much of each area lacks too.
+
+    Parameters
+    ----------
+    deficient : ndarray of bool, services x cells
+        Where each service is lacking.
+    people : ndarray of int
+        People of each cell.
+    area, cell : ndarray of int
+        Members of the areas, by area: every area has some.
+    own, total : ndarray of int
+        Service and people of each area.
+    share : float
+        A service is missing where at least this share of the people of an area lacks it.
+
+    Returns
+    -------
+    ndarray of bool, areas x services
+        Which are missing; never an area's own.
+
+    Examples
+    --------
+    Of the 15 people of one area that lacks service 0, 10 lack service 1 and 5 lack service 2:
+
+    >>> lacking = np.array([[True, True], [False, True], [True, False]])
+    >>> inside = (np.array([0, 0]), np.array([0, 1]), np.array([0]), np.array([15]))
+    >>> missing_too(lacking, np.array([5, 10]), *inside).tolist()
+    [[False, True, False]]
+    """
     n = len(total)
-    inside = csr_array((people[cell].astype(np.float64), (area, cell)), shape=(n, len(people)))
-    lacking = inside @ gaps.deficient.T.astype(np.float64)
-    more: NDArray[np.bool_] = (lacking >= share * total[:, None]) & (lacking > 0)
-    more[np.arange(n), own] = False
+    more = np.zeros((n, len(deficient)), dtype=np.bool_)
+    if n:
+        starts, least = np.searchsorted(area, np.arange(n)), share * total
+        for j, row in enumerate(deficient):
+            lacking = np.add.reduceat(np.where(row, people, 0)[cell], starts)
+            more[:, j] = (lacking >= least) & (lacking > 0)
+        more[np.arange(n), own] = False
     return more
 
 
@@ -319,16 +374,36 @@ def area_geometry(areas: GapAreas, cells: gpd.GeoDataFrame, *, rows: Sequence[in
         One polygon or multipolygon per area asked for, in that order and the CRS of the cells.
     """
     import geopandas as gpd
-    import shapely
 
     shape = cells.geometry.to_numpy()
     wanted = range(len(areas.table)) if rows is None else rows
     members = areas.cells_of()
+    out = union_cells([members[i] for i in wanted], shape)
+    return gpd.GeoSeries(out, index=areas.table.index[list(wanted)], crs=cells.crs)
+
+
+def union_cells(members: Sequence[Sequence[int]], shapes: NDArray[np.object_]) -> list[shapely.Geometry]:
+    """Join the polygons of cells.
+
+    Parameters
+    ----------
+    members : sequence of sequence of int
+        Cells of each area.
+    shapes : ndarray of shapely.Geometry
+        Polygon of each cell.
+
+    Returns
+    -------
+    list of shapely.Geometry
+        Outline of each area.
+    """
+    import shapely
+
     made: dict[tuple[int, ...], shapely.Geometry] = {}
     out = []
-    for i in wanted:
-        key = tuple(members[i])
+    for cells in members:
+        key = tuple(cells)
         if key not in made:
-            made[key] = shape[key[0]] if len(key) == 1 else shapely.union_all(shape[list(key)])
+            made[key] = shapes[key[0]] if len(key) == 1 else shapely.union_all(shapes[list(key)])
         out.append(made[key])
-    return gpd.GeoSeries(out, index=areas.table.index[list(wanted)], crs=cells.crs)
+    return out

@@ -6,19 +6,21 @@ Everything is arrays of services x cells, so that a district with dozens of serv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from bishan_gis.access.changed_times import changed_times
 from bishan_gis.errors import ControlTotalError, SchemaError
 from bishan_gis.schema import check_columns, check_unique
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["COVERED", "DEFICIENT", "STATES", "UNKNOWN", "CellGaps", "cell_gaps", "gap_people"]
+__all__ = ["COVERED", "DEFICIENT", "STATES", "UNKNOWN", "CellGaps", "CellTimes", "cell_gaps"]
+__all__ += ["cell_times", "gap_people"]
 
 #: What is known about one cell and one service, in the order of the codes.
 STATES = ("covered", "deficient", "unknown")
@@ -165,6 +167,70 @@ def cell_gaps(access: pd.DataFrame, cells: pd.DataFrame, targets: pd.DataFrame) 
     >>> gaps.table()[["cell_id", "state", "depth_min"]].values.tolist()
     [['B', 'deficient', 2.0], ['C', 'deficient', nan]]
     """
+    return cell_times(access, cells, targets).gaps()
+
+
+@dataclass(frozen=True, eq=False)
+class CellTimes:
+    """Time from every cell to the nearest facility of every service, as arrays of services x cells.
+
+    Attributes
+    ----------
+    services, cells, level_min, facility_code, facilities
+        As in :class:`CellGaps`.
+    value_s : ndarray
+        Time [s]; NaN: no path is known.
+    leave_s : ndarray
+        When the traveller could have left the data [s]; NaN: never.
+    off : ndarray of bool
+        The cell is off the network.
+    """
+
+    services: list[str]
+    cells: pd.Index
+    level_min: NDArray[np.float64]
+    value_s: NDArray[np.float64]
+    leave_s: NDArray[np.float64]
+    off: NDArray[np.bool_]
+    facility_code: NDArray[np.int32]
+    facilities: NDArray[np.object_]
+
+    def changed(self, *, speed: float, more_s: NDArray[np.float64] | float = 0.0) -> CellTimes:
+        """Return the times of people who walk at another speed, with another leg to the streets."""
+        value = changed_times(self.value_s, speed=speed, more_s=more_s)
+        return replace(self, value_s=value, leave_s=changed_times(self.leave_s, speed=speed, more_s=more_s))
+
+    def gaps(self) -> CellGaps:
+        """Compare the times with what is asked for."""
+        limit = (self.level_min * 60)[:, None]
+        covered = self.value_s <= limit
+        unknown = ~covered & ((self.leave_s <= limit) | self.off)
+        state = np.full(self.value_s.shape, DEFICIENT, dtype=np.uint8)
+        state[covered] = COVERED
+        state[unknown] = UNKNOWN
+        ms = np.where(np.isnan(self.value_s), -1.0, np.rint(self.value_s * 1000)).astype(np.int64)
+        off = np.asarray(self.off.any(axis=0))
+        return CellGaps(self.services, self.cells, self.level_min, state, ms, off, self.facility_code, self.facilities)
+
+
+def cell_times(access: pd.DataFrame, cells: pd.DataFrame, targets: pd.DataFrame) -> CellTimes:
+    """Arrange the times by service and cell.
+
+    Parameters
+    ----------
+    access, cells, targets : pandas.DataFrame
+        See :func:`cell_gaps`.
+
+    Returns
+    -------
+    CellTimes
+        The times.
+
+    Raises
+    ------
+    MissingColumnError, SchemaError
+        As :func:`cell_gaps`.
+    """
     check_columns(access, ["origin_id", "service", "value", "status", "unknown_from_s"], where="access")
     check_columns(cells, ["cell_id"], where="cells")
     check_columns(targets, ["service", "level_min"], where="targets")
@@ -188,14 +254,7 @@ def cell_gaps(access: pd.DataFrame, cells: pd.DataFrame, targets: pd.DataFrame) 
         code, names = pd.factorize(access["facility_id"], sort=True)
         ids = np.asarray(names, dtype=object)
         who = np.where(np.isnan(value), -1, code[rows]).astype(np.int32)
-    limit = (level * 60)[:, None]
-    covered = value <= limit
-    unknown = ~covered & ((leave <= limit) | off)
-    state = np.full(rows.shape, DEFICIENT, dtype=np.uint8)
-    state[covered] = COVERED
-    state[unknown] = UNKNOWN
-    ms = np.where(np.isnan(value), -1.0, np.rint(value * 1000)).astype(np.int64)
-    return CellGaps(services, index, level, state, ms, np.asarray(off.any(axis=0)), who, ids)
+    return CellTimes(services, index, level, value, leave, off, who, ids)
 
 
 def _rows(
@@ -274,8 +333,6 @@ def gap_people(
     >>> table[["people_covered", "people_deficient", "people_no_path", "depth_min"]].values.tolist()
     [[5.0, 12.0, 2.0, 2.0]]
     """
-    from scipy.sparse import csr_array
-
     check_same_cells(gaps, cells)
     groups = list(age_groups)
     people = np.stack([cells[list(age_groups[g])].sum(axis=1).to_numpy(np.int64) for g in groups])
@@ -284,10 +341,12 @@ def gap_people(
     # Cells that lie in the same zone of every kind are added up once; the kinds add up those sums.
     corner, part = np.unique(np.stack([np.zeros(n, dtype=np.int64), *places.values()]), axis=1, return_inverse=True)
     m, g = corner.shape[1], len(groups)
-    row = np.arange(g)[:, None] * m + part.ravel()[None, :]
-    into = csr_array((people.ravel(), (row.ravel(), np.tile(np.arange(n), g))), shape=(g * m, n), dtype=np.int64)
-    what = [gaps.deficient, gaps.unknown, gaps.no_path, gaps.depth_ms, np.ones((1, n))]
-    sums = (into @ np.concatenate(what).astype(np.int64).T).reshape(g, m, 4 * k + 1)
+    order = np.argsort(part.ravel(), kind="stable")
+    starts = np.searchsorted(part.ravel()[order], np.arange(m))
+    what = np.concatenate([gaps.deficient, gaps.unknown, gaps.no_path, gaps.depth_ms, np.ones((1, n))]).astype(np.int64)
+    sums = np.zeros((g, m, 4 * k + 1), dtype=np.int64)
+    for i in range(g if n else 0):
+        sums[i] = np.add.reduceat(what[:, order] * people[i, order], starts, axis=1).T
     frames = []
     for i, (kind, place) in enumerate(places.items()):
         rows = zones[zones["zone_kind"] == kind]

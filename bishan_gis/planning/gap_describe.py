@@ -10,16 +10,29 @@ import pandas as pd
 
 from bishan_gis.planning.gap_reasons import barriers_between
 from bishan_gis.planning.gap_words import place_names
+from bishan_gis.planning.nearest_points import nearest_points
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from bishan_gis.network.graph import Network
     from bishan_gis.planning.gap_areas import GapAreas
     from bishan_gis.planning.gap_cells import CellGaps
     from bishan_gis.results import Results
 
-__all__ = ["describe_areas", "known_barriers", "rank_areas"]
+__all__ = [
+    "add_ways",
+    "area_scores",
+    "describe_areas",
+    "known_barriers",
+    "named_facilities",
+    "named_streets",
+    "rank_areas",
+    "township_names",
+]
 
 
 def known_barriers(results: Results) -> gpd.GeoDataFrame | None:
@@ -52,16 +65,41 @@ def known_barriers(results: Results) -> gpd.GeoDataFrame | None:
     return gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), geometry="geometry", crs=results.cells.crs)
 
 
-def _landmarks(results: Results) -> pd.DataFrame:
-    """Return named facilities and the ends of named streets."""
-    places = results.facilities.loc[results.facilities["name"].fillna("").astype(str).str.strip() != ""]
-    network = results.network
+def named_facilities(facilities: pd.DataFrame) -> pd.DataFrame:
+    """Return the facilities that have a name, as landmarks.
+
+    Parameters
+    ----------
+    facilities : pandas.DataFrame
+        ``facility_id, name, x, y`` [m].
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``facility_id, name, x, y`` [m], in their order.
+    """
+    named = facilities["name"].fillna("").astype(str).str.strip() != ""
+    return pd.DataFrame(facilities.loc[named, ["facility_id", "name", "x", "y"]]).reset_index(drop=True)
+
+
+def named_streets(network: Network) -> pd.DataFrame:
+    """Return the ends of named streets, as landmarks.
+
+    Parameters
+    ----------
+    network : Network
+        Streets.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name, x, y`` [m].
+    """
     named = np.flatnonzero(network.edge_name.astype(bool))
     ends = np.concatenate([network.edge_u[named], network.edge_v[named]])
-    streets = pd.DataFrame(
+    return pd.DataFrame(
         {"name": np.tile(network.edge_name[named], 2), "x": network.node_x[ends], "y": network.node_y[ends]}
     )
-    return pd.concat([pd.DataFrame(places[["name", "x", "y"]]), streets], ignore_index=True)
 
 
 def describe_areas(
@@ -100,18 +138,76 @@ def describe_areas(
         the level over straight distance, of the people with a path; NaN: none)``, barrier, barrier_name`` (of areas
         with reason ``detour``: what lies across the straight line from the cell with most people)``, score, rank``.
     """
+    table = add_ways(
+        areas,
+        cells,
+        targets,
+        town_names=township_names(results.zones),
+        facilities=results.facilities,
+        access_points=results.access_points,
+        barriers=barriers,
+        way=way,
+        speed_ms=speed_ms,
+    )
+    landmarks = [named_facilities(results.facilities), named_streets(results.network)]
+    zh, en = place_names(table, results.cells, zone_names=township_names(results.zones), landmarks=landmarks)
+    table["place_zh"], table["place_en"] = np.array(zh, dtype=object), np.array(en, dtype=object)
+    table = rank_areas(table, weight=targets.set_index("service")["weight"])
+    return replace(areas, table=table).ordered(np.argsort(table["rank"].to_numpy()))
+
+
+def township_names(zones: pd.DataFrame) -> dict[str, str]:
+    """Return township -> its name.
+
+    Parameters
+    ----------
+    zones : pandas.DataFrame
+        ``zone_id, zone_kind, name``.
+    """
+    towns = zones[zones["zone_kind"] == "township"]
+    return dict(zip(towns["zone_id"], towns["name"], strict=True))
+
+
+def add_ways(
+    areas: GapAreas,
+    cells: pd.DataFrame,
+    targets: pd.DataFrame,
+    *,
+    town_names: Mapping[str, str],
+    facilities: pd.DataFrame,
+    access_points: pd.DataFrame,
+    barriers: gpd.GeoDataFrame | None,
+    way: CellGaps,
+    speed_ms: float,
+) -> pd.DataFrame:
+    """Add what does not depend on other services: names, the way to the nearest facility, and what lies across it.
+
+    Parameters
+    ----------
+    areas, cells, targets
+        As for :func:`describe_areas`.
+    town_names : mapping
+        From :func:`township_names`.
+    facilities : pandas.DataFrame
+        ``facility_id, name``.
+    access_points : pandas.DataFrame
+        ``service, x, y`` [m].
+    barriers, way, speed_ms
+        As for :func:`describe_areas`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table of `areas` with ``service_zh, service_en, zone_name, facility_name, detour_ratio, barrier,
+        barrier_name``.
+    """
     table = areas.table.copy()
     by_service = targets.set_index("service")
-    towns = results.zones[results.zones["zone_kind"] == "township"]
-    town_names = dict(zip(towns["zone_id"], towns["name"], strict=True))
-    facility_names = dict(zip(results.facilities["facility_id"], results.facilities["name"].fillna(""), strict=True))
+    facility_names = dict(zip(facilities["facility_id"], facilities["name"].fillna(""), strict=True))
     table["service_zh"] = table["service"].map(by_service["name_zh"]).astype(object)
     table["service_en"] = table["service"].map(by_service["name_en"]).astype(object)
     table["zone_name"] = table["zone_id"].map(town_names).astype(object)
     table["facility_name"] = table["facility_id"].map(facility_names).fillna("").astype(object)
-    landmarks = _landmarks(results)
-    zh, en = place_names(table, results.cells, zone_names=town_names, landmarks=landmarks)
-    table["place_zh"], table["place_en"] = np.array(zh, dtype=object), np.array(en, dtype=object)
     heads = cells["people"].to_numpy(np.float64)[areas.cell]
     walked = way.value_ms[areas.service, areas.cell].astype(np.float64)
     on = walked >= 0
@@ -122,19 +218,16 @@ def describe_areas(
     table["detour_ratio"] = np.divide(metres, count * apart, out=np.full(len(table), np.nan), where=good)
     table["barrier"], table["barrier_name"] = "", ""
     rows = np.flatnonzero(table["reason"] == "detour")
-    across = barriers_between(*_crow_lines(table.iloc[rows], results.access_points), barriers)
+    across = barriers_between(*_crow_lines(table.iloc[rows], access_points), barriers)
     for column, k in (("barrier", 0), ("barrier_name", 1)):
         values = np.full(len(table), "", dtype=object)
         values[rows] = [pair[k] for pair in across]
         table[column] = values
-    table = rank_areas(table, weight=by_service["weight"])
-    return replace(areas, table=table).ordered(np.argsort(table["rank"].to_numpy()))
+    return table
 
 
 def _crow_lines(table: pd.DataFrame, access_points: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the middle of each area and the facility nearest to it as the crow flies."""
-    from scipy.spatial import cKDTree
-
     start = table[["x", "y"]].to_numpy(np.float64)
     end = np.full_like(start, np.nan)
     service = table["service"].to_numpy(dtype=object)
@@ -142,8 +235,22 @@ def _crow_lines(table: pd.DataFrame, access_points: pd.DataFrame) -> tuple[NDArr
         places = access_points.loc[access_points["service"] == one, ["x", "y"]].to_numpy(np.float64)
         rows = np.flatnonzero(service == one)
         if len(places):
-            end[rows] = places[cKDTree(places).query(start[rows])[1]]
+            end[rows] = places[nearest_points(start[rows], places)[1]]
     return start, end
+
+
+def area_scores(table: pd.DataFrame, *, weight: pd.Series, no_path_min: float = 60.0) -> NDArray[np.float64]:
+    """Return weighted person-minutes beyond what areas should have, see :func:`rank_areas`.
+
+    Parameters
+    ----------
+    table, weight, no_path_min
+        As for :func:`rank_areas`.
+    """
+    share = table["service"].map(weight).to_numpy(np.float64)
+    beyond = table["severity_person_min"].to_numpy() + no_path_min * table["people_no_path"].to_numpy()
+    out: NDArray[np.float64] = share * beyond
+    return out
 
 
 def rank_areas(table: pd.DataFrame, *, weight: pd.Series, no_path_min: float = 60.0) -> pd.DataFrame:
@@ -171,9 +278,7 @@ def rank_areas(table: pd.DataFrame, *, weight: pd.Series, no_path_min: float = 6
     >>> rank_areas(table, weight=pd.Series({"park": 0.5, "school": 1.0}))[["score", "rank"]].values.tolist()
     [[50.0, 2.0], [80.0, 1.0]]
     """
-    share = table["service"].map(weight).to_numpy(np.float64)
-    beyond = table["severity_person_min"].to_numpy() + no_path_min * table["people_no_path"].to_numpy()
-    score = share * beyond
+    score = area_scores(table, weight=weight, no_path_min=no_path_min)
     order = np.lexsort((table["gap_id"].to_numpy(dtype=str), -table["people"].to_numpy(), -score))
     rank = np.empty(len(table), dtype=np.int64)
     rank[order] = np.arange(1, len(table) + 1)

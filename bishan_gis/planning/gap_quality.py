@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.completeness import completeness
-from bishan_gis.access.floating_catchment import two_step
+from bishan_gis.planning.gap_cells import COVERED, DEFICIENT
 from bishan_gis.schema import check_columns
 
-__all__ = ["capacity_needs", "capacity_table", "cell_completeness", "hierarchy_completeness", "places_per_person"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "capacity_needs",
+    "capacity_table",
+    "cell_completeness",
+    "completeness_bounds",
+    "hierarchy_completeness",
+    "places_per_person",
+]
 
 _GROUPS = {"bed/1000 person": "all", "bed/1000 person 65+": "65+"}
 
@@ -120,6 +130,8 @@ def places_per_person(
     >>> places_per_person(pairs, school, people, service="school", cutoff_s=300).tolist()
     [0.5, 0.5]
     """
+    from bishan_gis.access.floating_catchment import two_step
+
     mine = facilities[facilities["service"] == service].set_index("facility_id")
     supply = pd.to_numeric(mine["capacity"], errors="coerce").astype(np.float64)
     pairs = travel_matrix[travel_matrix["to_id"].isin(supply.index)]
@@ -148,10 +160,42 @@ def cell_completeness(access: pd.DataFrame, targets: pd.DataFrame, services: lis
     InputError, SchemaError
         As :func:`~bishan_gis.access.completeness.completeness`.
     """
+    from bishan_gis.access.completeness import completeness
+
     mine = targets.set_index("service").loc[services]
     cutoffs = (mine["level_min"] * 60).to_dict()
     weights = {str(k): float(v) for k, v in mine["weight"].items()}
     return completeness(access, services, cutoff_s={str(k): float(v) for k, v in cutoffs.items()}, weights=weights)
+
+
+def completeness_bounds(
+    state: NDArray[np.uint8], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure the same from the states of :func:`~bishan_gis.planning.gap_cells.cell_gaps`.
+
+    Parameters
+    ----------
+    state : ndarray of uint8, services x cells
+        Positions in :data:`bishan_gis.planning.gap_cells.STATES`.
+    weights : ndarray
+        How much each service counts.
+
+    Returns
+    -------
+    low, high : ndarray, one per cell
+        Share that is certainly reached, and that more data could bring, see
+        :func:`bishan_gis.access.completeness.completeness`.
+
+    Examples
+    --------
+    >>> state = np.array([[0, 1], [2, 0]], dtype=np.uint8)
+    >>> [b.tolist() for b in completeness_bounds(state, np.array([1.0, 3.0]))]
+    [[0.25, 0.75], [1.0, 0.75]]
+    """
+    share = weights / weights.sum()
+    yes, could = state == COVERED, state != DEFICIENT
+    low = np.where(yes.all(axis=0), 1.0, share @ yes)
+    return low, np.where(could.all(axis=0), 1.0, np.maximum(low, share @ could))
 
 
 def hierarchy_completeness(

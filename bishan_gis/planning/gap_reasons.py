@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive
-from bishan_gis.errors import SchemaError
+from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.planning.gap_cells import DEFICIENT, UNKNOWN, CellGaps, check_same_cells
+from bishan_gis.planning.nearest_points import nearest_points
 from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ def straight_distances(gaps: CellGaps, cells: pd.DataFrame, access_points: pd.Da
     >>> straight_distances(gaps, cells, pd.DataFrame({"service": ["school"], "x": [0.0], "y": [0.0]})).tolist()
     [[nan, 500.0]]
     """
-    from scipy.spatial import cKDTree
-
     check_same_cells(gaps, cells)
     check_columns(cells, ["x", "y"], where="cells")
     check_columns(access_points, ["service", "x", "y"], where="access_points")
@@ -70,7 +68,7 @@ def straight_distances(gaps: CellGaps, cells: pd.DataFrame, access_points: pd.Da
     for i, service in enumerate(gaps.services):
         open_ = np.flatnonzero(gaps.state[i])
         if service in rows_of and len(open_):
-            out[i, open_] = cKDTree(places[rows_of[service]]).query(at[open_])[0]
+            out[i, open_] = nearest_points(at[open_], places[rows_of[service]])[0]
         else:
             out[i, open_] = np.inf
     return out
@@ -127,7 +125,10 @@ def gap_reasons(
     >>> REASONS[codes[0, 1]], bool(codes[0, 0] == NO_REASON)
     ('detour', True)
     """
-    check_positive(speed_ms=speed_ms)
+    if not (np.isfinite(speed_ms) and speed_ms > 0):
+        raise InputError(
+            f"speed_ms 必须是大于 0 的有限数, 现为 {speed_ms}", f"speed_ms must be finite and above 0; it is {speed_ms}"
+        )
     others = [straight_m.shape, flat.state.shape if flat is not None else straight_m.shape]
     same = flat is None or (flat.services == gaps.services and flat.cells.equals(gaps.cells))
     if others != [gaps.state.shape] * 2 or not same:

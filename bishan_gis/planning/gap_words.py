@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from bishan_gis.planning.nearest_points import nearest_points
 from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["compass", "gap_sentence", "place_names"]
+__all__ = ["MOST", "compass", "gap_sentence", "is_most", "nearest_names", "place_names", "place_words"]
 
 _COMPASS = (
     *(("东部", "the east"), ("东北部", "the north-east"), ("北部", "the north"), ("西北部", "the north-west")),
     *(("西部", "the west"), ("西南部", "the south-west"), ("南部", "the south"), ("东南部", "the south-east")),
 )
+#: What an area with half of the people of a township, or more, is called.
+MOST = ("大部分地区", "most of it")
 _BARRIERS = {
     "water": ("水域", "water"),
     "river": ("河流", "a river"),
@@ -52,12 +55,24 @@ def compass(dx: float, dy: float) -> tuple[str, str]:
     return _COMPASS[int(np.round(np.arctan2(dy, dx) / (np.pi / 4))) % 8]
 
 
+def is_most(people: NDArray[np.int64], town_people: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say which areas hold most of a town.
+
+    Parameters
+    ----------
+    people, town_people : ndarray
+        People of each area, and of the township that it is in.
+    """
+    out: NDArray[np.bool_] = people * 2 >= np.maximum(town_people, 1)
+    return out
+
+
 def place_names(
     table: pd.DataFrame,
     cells: pd.DataFrame,
     *,
     zone_names: Mapping[str, str],
-    landmarks: pd.DataFrame | None = None,
+    landmarks: pd.DataFrame | Sequence[pd.DataFrame] | None = None,
     near_m: float = 300.0,
 ) -> tuple[list[str], list[str]]:
     """Say where areas are, as people would.
@@ -71,8 +86,8 @@ def place_names(
         ``zone_id, people, x, y`` [m]: all cells, for the centre of each township.
     zone_names : mapping
         Township id -> its name.
-    landmarks : pandas.DataFrame, optional
-        ``name, x, y`` [m]: named facilities and streets.
+    landmarks : pandas.DataFrame or sequence of them, optional
+        ``name, x, y`` [m]: named facilities and streets. Of equally near ones the first counts.
     near_m : float
         A landmark within this distance [m] names the place.
 
@@ -97,24 +112,52 @@ def place_names(
     check_columns(table, ["zone_id", "x", "y"], where="areas")
     check_columns(cells, ["zone_id", "people", "x", "y"], where="cells")
     at = table[["x", "y"]].to_numpy(np.float64)
-    named = _nearest_names(at, landmarks, near_m)
+    return place_words(table, cells, zone_names=zone_names, named=_nearest_names(at, landmarks, near_m), near_m=near_m)
+
+
+def place_words(
+    table: pd.DataFrame,
+    cells: pd.DataFrame,
+    *,
+    zone_names: Mapping[str, str],
+    named: Sequence[str],
+    near_m: float = 300.0,
+) -> tuple[list[str], list[str]]:
+    """Say where areas are, once it is known which landmark is near each.
+
+    Parameters
+    ----------
+    table, cells, zone_names
+        As for :func:`place_names`.
+    named : sequence of str
+        The landmark near each area; empty where there is none.
+    near_m : float
+        So near to where the people of a township live on average is its centre [m].
+
+    Returns
+    -------
+    zh, en : list of str
+        As :func:`place_names`.
+    """
+    at = table[["x", "y"]].to_numpy(np.float64)
     heads = np.maximum(cells["people"].to_numpy(np.float64), 1e-9)
     town_people = cells.groupby(cells["zone_id"].to_numpy())["people"].sum().reindex(table["zone_id"]).to_numpy()
     most = np.zeros(len(table), dtype=bool)
     if "people" in table.columns:
-        most = table["people"].to_numpy() * 2 >= np.maximum(town_people, 1)
+        most = is_most(table["people"].to_numpy(), town_people)
     moment = pd.DataFrame({"w": heads, "x": cells["x"] * heads, "y": cells["y"] * heads})
     sums = moment.groupby(cells["zone_id"].to_numpy()).sum()
     middle = sums[["x", "y"]].div(sums["w"], axis=0).reindex(table["zone_id"]).to_numpy(np.float64)
     apart = at - middle
     central = np.hypot(*apart.T) <= near_m
+    most_zh, most_en = MOST
     sector = np.round(np.arctan2(apart[:, 1], apart[:, 0]) / (np.pi / 4)).astype(np.int64) % 8
     towns = {z: _plain(zone_names.get(z, str(z))) for z in table["zone_id"].unique()}
     zh, en = [], []
     for zone, whole, name, middle_, part in zip(table["zone_id"], most, named, central, sector, strict=True):
         town = towns[zone]
         if whole:
-            pair = ("大部分地区", "most of it")
+            pair = (most_zh, most_en)
         elif name:
             pair = (f"{name}附近", f"near {name}")
         else:
@@ -124,16 +167,45 @@ def place_names(
     return zh, en
 
 
-def _nearest_names(at: NDArray[np.float64], landmarks: pd.DataFrame | None, near_m: float) -> list[str]:
-    if landmarks is None or not len(landmarks) or not len(at):
-        return [""] * len(at)
-    from scipy.spatial import cKDTree
+def _nearest_names(
+    at: NDArray[np.float64], landmarks: pd.DataFrame | Sequence[pd.DataFrame] | None, near_m: float
+) -> list[str]:
+    tables = [landmarks] if isinstance(landmarks, pd.DataFrame) else list(landmarks or ())
+    least, out = np.full(len(at), np.inf), np.full(len(at), "", dtype=object)
+    for table in tables:
+        distance, names = nearest_names(at, table, near_m=near_m)
+        nearer = distance < least
+        least[nearer], out[nearer] = distance[nearer], names[nearer]
+    return [str(name) for name in out]
 
+
+def nearest_names(
+    at: NDArray[np.float64], landmarks: pd.DataFrame, *, near_m: float = 300.0
+) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
+    """Return the nearest landmark of each point.
+
+    Parameters
+    ----------
+    at : ndarray, shape (n, 2)
+        Points [m].
+    landmarks : pandas.DataFrame
+        ``name, x, y`` [m]; of equally near ones the first counts.
+    near_m : float
+        Landmarks farther away are none [m].
+
+    Returns
+    -------
+    distance_m, name : ndarray
+        Distance [m], infinite where none is near; its name on one line.
+    """
     check_columns(landmarks, ["name", "x", "y"], where="landmarks")
-    distance, row = cKDTree(landmarks[["x", "y"]].to_numpy(np.float64)).query(at)
+    distance, row = nearest_points(at, landmarks[["x", "y"]].to_numpy(np.float64))
+    near = distance <= near_m
     names = landmarks["name"].to_numpy(dtype=object)
-    plain = {i: _plain(names[i]) for i in np.unique(row[distance <= near_m])}
-    return [plain[i] if d <= near_m else "" for d, i in zip(distance, row, strict=True)]
+    plain = {i: _plain(names[i]) for i in np.unique(row[near])}
+    out = np.full(len(at), "", dtype=object)
+    out[near] = [plain[i] for i in row[near]]
+    return np.where(near, distance, np.inf), out
 
 
 def _plain(name: object) -> str:

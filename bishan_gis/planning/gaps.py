@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bishan_gis.errors import InputError
-from bishan_gis.planning.gap_areas import GapAreas, find_gap_areas
-from bishan_gis.planning.gap_cells import CellGaps, cell_gaps, gap_people
+from bishan_gis.planning.gap_areas import GapAreas
+from bishan_gis.planning.gap_cells import CellGaps, cell_gaps
 from bishan_gis.planning.gap_describe import describe_areas, known_barriers
+from bishan_gis.planning.gap_judge import judge_services, members
 from bishan_gis.planning.gap_quality import (
     capacity_needs,
-    capacity_table,
     cell_completeness,
     hierarchy_completeness,
-    places_per_person,
 )
-from bishan_gis.planning.gap_reasons import REASONS, gap_reasons, straight_distances
 from bishan_gis.planning.gap_words import gap_sentence
-from bishan_gis.planning.sensitivity import gap_band, gap_sensitivity
 from bishan_gis.planning.standards import service_targets, study_standards
 from bishan_gis.schema import nearest_name
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    from numpy.typing import NDArray
 
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.results import Results
+    from bishan_gis.study import Study
 
-__all__ = ["Gaps", "find_gaps"]
+__all__ = ["Gaps", "absent_services", "find_gaps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,61 +152,44 @@ def find_gaps(
     from bishan_gis.network.costs import edge_costs, load_profile
 
     standards = study_standards(results.study)
-    member = _members(results)
+    member = members(results)
     targets, cells = _select(
         results, service_targets(standards, services=results.services), member, **_lists(services, levels, zones)
     )
-    access = results.access[results.access["service"].isin(targets["service"])]
-    if len(cells) < len(results.cells):
-        access = access[access["origin_id"].isin(cells["cell_id"])]
-    state = cell_gaps(access, cells, targets)
-    targets = targets[targets["service"].isin(state.services)].reset_index(drop=True)
-    used = {z for column in member.values() for z in cells[column].unique()}
-    people = gap_people(
-        state, cells, results.zones[results.zones["zone_id"].isin(used)], age_groups=_age_groups(results), member=member
-    )
     walk = results.study.walk
     costs = edge_costs(results.network, load_profile(walk.profile), slope=walk.slope)
-    flat = _on_level_streets(results, costs, cells, targets)
-    straight_m = straight_distances(state, cells, results.access_points)
-    reasons = gap_reasons(state, straight_m, speed_ms=costs.profile.speed_ms, flat=flat)
-    leg_s = _legs(results, costs, cells)
-    _, best = gap_band(access, cells, targets, speed_share=speed_share, leg_s=leg_s)
-    capacity = capacity_table(results.facilities, state.services)
-    lacking, capacity = _short(results, costs, state, cells, capacity, capacity_needs(standards))
-    near = find_neighbours(cells)
-    common: dict[str, Any] = {"straight_m": straight_m, "within": "zone_id"}
-    code = np.where(lacking, REASONS.index("capacity"), reasons).astype(np.uint8)
-    found = [
-        find_gap_areas(state.deficient, state, cells, near, reasons=reasons, still=best.state > 0, **common),
-        find_gap_areas(state.unknown, state, cells, near, reasons=reasons, still=best.state > 0, **common),
-        find_gap_areas(lacking, state, cells, near, reasons=code, **common),
-    ]
-    found[2] = replace(found[2], table=found[2].table.assign(state="short"))
+    judged = judge_services(
+        results,
+        targets,
+        cells,
+        capacity_needs(standards),
+        neighbours=find_neighbours(cells),
+        costs=costs,
+        flat=_on_level_streets(results, costs, cells, targets),
+        leg_s=_legs(results, costs, cells),
+        speed_share=speed_share,
+    )
+    state = judged.state
+    way: dict[str, Any] = {"way": judged.way, "speed_ms": costs.profile.speed_ms}
     barriers = known_barriers(results) if barriers is None else barriers
-    named = [
-        describe_areas(
-            a, results, cells, targets, barriers=barriers, way=flat or state, speed_ms=costs.profile.speed_ms
-        )
-        for a in found
-    ]
+    named = [describe_areas(a, results, cells, judged.targets, barriers=barriers, **way) for a in judged.areas]
     return Gaps(
         study=results.study.id,
         label=results.study.label(),
         kind=results.kind,
         selection=_lists(services, levels, zones),
-        targets=targets,
+        targets=judged.targets,
         cells=cells,
         state=state,
-        people=people,
+        people=judged.people,
         areas=named[0],
         unknown=named[1],
         short=named[2],
-        completeness=cell_completeness(access, targets, state.services),
-        hierarchy=hierarchy_completeness(people, results.facilities),
-        capacity=capacity,
-        sensitivity=gap_sensitivity(access, cells, targets, speed_share=speed_share, leg_s=leg_s),
-        absent=_absent(results, standards),
+        completeness=cell_completeness(judged.access, judged.targets, state.services),
+        hierarchy=hierarchy_completeness(judged.people, results.facilities),
+        capacity=judged.capacity,
+        sensitivity=judged.sensitivity,
+        absent=absent_services(results.study, standards, set(results.services.index)),
         no_level=sorted(set(results.services.index) - set(state.services)) if not (services or levels) else [],
     )
 
@@ -220,20 +200,6 @@ def _lists(services: Sequence[str], levels: Sequence[float], zones: Sequence[str
         "levels": sorted({float(v) for v in levels}),
         "zones": sorted(set(zones)),
     }
-
-
-def _members(results: Results) -> dict[str, str]:
-    """Return kind of zone -> column of the cells, for every kind that both know."""
-    columns = {"district": "district", "direction": "direction", "township": "zone_id", "village": "village"}
-    kinds = set(results.zones["zone_kind"])
-    return {kind: c for kind, c in columns.items() if kind in kinds and c in results.cells.columns}
-
-
-def _age_groups(results: Results) -> dict[str, list[str]]:
-    population = results.study.inputs.population
-    parts = [p for p in (population.parts or population.shares) if p in results.cells.columns]
-    groups = {k: list(v) for k, v in population.groups.items()} if parts else {}
-    return {"all": ["people"], **{p: [p] for p in parts}, **groups}
 
 
 def _select(
@@ -309,51 +275,28 @@ def _legs(results: Results, costs: EdgeCosts, cells: pd.DataFrame) -> pd.Series:
     return pd.Series(out, index=pd.Index(cells["cell_id"]), name="leg_s")
 
 
-def _short(
-    results: Results,
-    costs: EdgeCosts,
-    state: CellGaps,
-    cells: pd.DataFrame,
-    capacity: pd.DataFrame,
-    needs: pd.DataFrame,
-) -> tuple[NDArray[np.bool_], pd.DataFrame]:
-    """Return where a service is within reach with fewer places per person than asked for, and the table with it."""
-    from bishan_gis.access.travel_matrix import travel_matrix
+def absent_services(study: Study, standards: pd.DataFrame, present: set[str]) -> pd.DataFrame:
+    """Return the services that must be there and have no facility in the data.
 
-    out = np.zeros(state.state.shape, dtype=bool)
-    groups = _age_groups(results)
-    rows = needs[needs["age_group"].isin(groups)]
-    need = dict(zip(rows["service"], zip(rows["age_group"], rows["places_per_person"], strict=True), strict=True))
-    judged = dict(zip(capacity["service"], capacity["status"] == "known", strict=True))
-    asked = np.full(len(capacity), np.nan)
-    people_short = np.full(len(capacity), np.nan)
-    heads = cells["people"].to_numpy(np.int64)
-    everybody = results.cells.rename(columns={"cell_id": "origin_id"})
-    for i, service in enumerate(state.services):
-        if service not in need or not judged[service]:
-            continue
-        group, asked[i] = need[service]
-        demand = results.cells[groups[group]].sum(axis=1)
-        demand = demand.set_axis(pd.Index(results.cells["cell_id"]))
-        cutoff_s = float(state.level_min[i] * 60)
-        points = results.access_points[results.access_points["service"] == service]
-        pairs = travel_matrix(
-            results.network, costs, everybody, points, cutoff_s=cutoff_s, max_snap_m=results.study.walk.max_snap_m
-        )
-        per_person = places_per_person(pairs, results.facilities, demand, service=service, cutoff_s=cutoff_s)
-        got = per_person.reindex(state.cells).to_numpy(np.float64)
-        out[i] = (state.state[i] == 0) & (got < asked[i])
-        people_short[i] = float(heads[out[i]].sum())
-    return out, capacity.assign(needed_per_person=asked, people_short=people_short)
+    Parameters
+    ----------
+    study : Study
+        Its classes of facilities.
+    standards : pandas.DataFrame
+        From :func:`~bishan_gis.planning.standards.study_standards`.
+    present : set of str
+        The services that have one.
 
-
-def _absent(results: Results, standards: pd.DataFrame) -> pd.DataFrame:
-    """Return the services that must be there and have no facility in the data."""
+    Returns
+    -------
+    pandas.DataFrame
+        ``service, name_zh, name_en, level_min, standard, clause, tag``.
+    """
     from bishan_gis.places.classes import load_classes
 
-    own = results.study.services
-    known = load_classes(results.study.raw(own.classes) if own.classes else None, include=own.include)
-    lost = standards["service"].isin(list(known)) & ~standards["service"].isin(results.services.index)
+    own = study.services
+    known = load_classes(study.raw(own.classes) if own.classes else None, include=own.include)
+    lost = standards["service"].isin(list(known)) & ~standards["service"].isin(present)
     rows = service_targets(standards[lost])
     rows = rows[(rows["status"] == "must") & (rows["level_min"] > 0)]
     columns = ["service", "name_zh", "name_en", "level_min", "standard", "clause", "tag"]

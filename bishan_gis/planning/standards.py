@@ -270,9 +270,10 @@ def _target(key: str, mine: pd.DataFrame, own: pd.Series | None, weights: Mappin
     used = [r for r in (level, radius) if r is not None]
     tags = [str(r["tag"]) for r in used]
     own_level, own_radius = fallback.get("level"), fallback.get("radius_m")
-    if level is None and own_level is not None:
+    # What comes by vehicle is not asked to be within a walk, unless a standard says so.
+    if level is None and own_level is not None and drive is None:
         minutes = float(own_level)
-        tags.append(str(fallback.get("tag", "P")) if drive is None else "P")
+        tags.append(str(fallback.get("tag", "P")))
     reach = float(radius["value"]) if radius is not None else math.nan
     if radius is None and own_radius is not None and not pd.isna(own_radius):
         reach = float(own_radius)

@@ -14,6 +14,8 @@ from bishan_gis.planning.site_plan import choose_sites
 from bishan_gis.schema import nearest_name, weakest_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
 
     from bishan_gis.planning.site_plan import SitePlan
@@ -57,6 +59,7 @@ def study_sites(
     cutoff_min: float | None = None,
     k_best: int = 1,
     time_limit_s: float = 60.0,
+    layers: Mapping[str, gpd.GeoDataFrame] | None = None,
 ) -> StudySites:
     """Choose sites for a service of a study, so that who lacks it today gets it.
 
@@ -82,6 +85,9 @@ def study_sites(
         How many of the best plans to list.
     time_limit_s : float
         Longest time for the solver [s].
+    layers : mapping, optional
+        ``candidates, fixed, forbidden, hazards`` of the section ``[siting]`` in the working CRS, see
+        :func:`bishan_gis.sources.siting_layers.load_siting_layers`.
 
     Returns
     -------
@@ -97,8 +103,8 @@ def study_sites(
 
     Notes
     -----
-    Candidates come from the land use of the study where it has one, else from its streets; rules are those of the
-    section ``[siting]`` of the study. The times are those of the study's walker.
+    Candidates come from the study's own layer where it has one, else from its land use, else from its streets; rules
+    are those of the section ``[siting]`` of the study. The times are those of the study's walker.
     """
     from bishan_gis.access.travel_matrix import travel_matrix
     from bishan_gis.network.costs import edge_costs, load_profile
@@ -116,12 +122,19 @@ def study_sites(
     cells = results.cells
     inside, within = _zone(results, zone)
     demand = _people(results, age)[inside.to_numpy()]
-    land = results.landuse
+    given = dict(layers or {})
+    own = given.get("candidates")
+    land = results.landuse if own is None else None
     found = candidate_sites(
         landuse=land,
         codes=settings.codes,
         network=results.network,
-        spacing_m=settings.spacing_m if land is None else None,
+        spacing_m=settings.spacing_m if land is None and own is None else None,
+        layer=own,
+        fixed=given.get("fixed"),
+        forbidden=given.get("forbidden"),
+        hazards=given.get("hazards"),
+        hazard_m=settings.hazard_m,
         zones=results.zones,
         control_lines=results.control_lines,
         lines=settings.lines,
@@ -179,6 +192,7 @@ def study_sites(
         "kind": str(found["kind"].iloc[0]) if len(found) else results.kind,
         "people": int(demand.sum()),
         **plan.summary(),
+        "layers": sorted(given),
         "candidates": len(found),
         "rejected": {str(k): int(v) for k, v in rejected.sort_index().items()},
         "chosen": _chosen(plan),

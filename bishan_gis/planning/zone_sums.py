@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.crs import areas_km2
 from bishan_gis.planning.coverage import coverage
 from bishan_gis.schema import weakest_kind
 
@@ -156,9 +157,9 @@ class ZoneSums:
     @cached_property
     def area_km2(self) -> NDArray[np.float64]:
         """Area of every zone [km2]."""
-        import shapely
+        import geopandas as gpd
 
-        return np.asarray(shapely.area(self.zones["geometry"].to_numpy())) / 1e6
+        return areas_km2(gpd.GeoDataFrame(geometry=list(self.zones["geometry"]), crs=self.results.cells.crs))
 
     def line_areas(self, line_type: str) -> NDArray[Any] | None:
         """Return the part of every zone inside one type of control line, or None where the study has none."""

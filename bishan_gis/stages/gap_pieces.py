@@ -1,0 +1,230 @@
+"""Pieces of the files of gaps: rows without what depends on other services, so that they can be put together later."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from bishan_gis.output.gap_files import COLUMNS, DECIMALS, column_rows, plain_row, service_records
+from bishan_gis.output.tables import _no_formula as no_formula
+from bishan_gis.planning.gap_describe import area_scores
+from bishan_gis.planning.gap_words import gap_sentence
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from bishan_gis.planning.gap_areas import GapAreas
+    from bishan_gis.planning.gap_judge import Judged
+    from bishan_gis.planning.gaps import Gaps
+
+__all__ = ["BREAKS", "cut", "list_pieces", "listed_pieces", "service_pieces"]
+
+#: Columns that depend on other services; the rest of a row lies before, between and after them.
+BREAKS = ("rank", "place_zh", "place_en", "n_also_missing")
+_SPANS = [
+    list(COLUMNS[COLUMNS.index(a) + 1 : COLUMNS.index(b)])
+    for a, b in (("rank", "place_zh"), ("place_en", "n_also_missing"))
+]
+_SPANS.append(list(COLUMNS[COLUMNS.index("n_also_missing") + 1 :]))
+
+
+def cut(data: bytes, ends: NDArray[np.int64]) -> list[bytes]:
+    """Return the rows of a piece.
+
+    Parameters
+    ----------
+    data : bytes
+        All rows, one after the other.
+    ends : ndarray of int
+        Where each of them ends.
+    """
+    return [data[a:b] for a, b in pairwise([0, *ends.tolist()])]
+
+
+def _joined(rows: list[bytes]) -> tuple[bytes, NDArray[np.int64]]:
+    return b"".join(rows), np.cumsum([len(r) for r in rows], dtype=np.int64)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def service_pieces(judged: Judged) -> dict[str, Any]:
+    """Return the share of one service in what is said of all services.
+
+    Parameters
+    ----------
+    judged : Judged
+        Of one service.
+
+    Returns
+    -------
+    dict
+        ``service`` (its entry)``, people`` (rows of each kind of zone and age group)``, people_columns, unknown_cells``
+        (all JSON)``, towns`` (rows for the hierarchy).
+    """
+    people = judged.people
+    whole = cast(
+        "Gaps",
+        SimpleNamespace(
+            people=people,
+            areas=SimpleNamespace(table=judged.areas[0].table),
+            targets=judged.targets,
+            capacity=judged.capacity,
+            sensitivity=judged.sensitivity,
+        ),
+    )
+    rows: dict[str, str] = {}
+    for (kind, group), table in people.groupby(["zone_kind", "age_group"], sort=False):
+        rows[f"{kind} {group}"] = _text(column_rows(table)["rows"])[1:-1]
+    towns = people[(people["zone_kind"] == "township") & (people["age_group"] == "all")]
+    columns = ["zone_id", "zone_name", "service", "level_min", "people", "people_covered", "people_unknown"]
+    return {
+        "service": _text(service_records(whole)[0]),
+        "people": rows,
+        "people_columns": [str(c) for c in people.columns],
+        "towns": {c: towns[c].tolist() for c in columns},
+        "unknown_cells": _text(np.flatnonzero(judged.state.unknown[0]).tolist()),
+    }
+
+
+def list_pieces(
+    areas: GapAreas, table: pd.DataFrame, targets: pd.DataFrame, most: NDArray[np.bool_], people: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return the share of one service in a list of areas, by rank within the service.
+
+    Parameters
+    ----------
+    areas : GapAreas
+        Of one service.
+    table : pandas.DataFrame
+        From :func:`bishan_gis.planning.gap_describe.add_ways`.
+    targets : pandas.DataFrame
+        ``service, weight``.
+    most : ndarray of bool
+        Which areas hold most of their township.
+    people : ndarray of int
+        People of each cell.
+
+    Returns
+    -------
+    dict
+        ``score, people, severity, most, cell`` (with most people)``, start, member`` (cells)``; table`` (columns of the
+        record)``; csv 0, csv 1, csv 2`` and their ``ends``; ``cells`` (JSON of the members).
+    """
+    score = area_scores(table, weight=targets.set_index("service")["weight"])
+    ids = table["gap_id"].to_numpy(dtype=str)
+    order = np.lexsort((ids, -table["people"].to_numpy(), -score))
+    by = areas.ordered(order)
+    table = table.iloc[order].reset_index(drop=True).assign(score=score[order])
+    top = np.zeros(len(table), dtype=np.int64)
+    heaviest = np.lexsort((by.cell, -people[by.cell], by.area))
+    first = np.searchsorted(by.area, np.arange(len(table)))
+    top[:] = by.cell[heaviest][first] if len(table) else 0
+    rounded = table.round(DECIMALS)
+    out: dict[str, Any] = {
+        "score": score[order],
+        "people": table["people"].to_numpy(np.int64),
+        "severity": table["severity_person_min"].to_numpy(np.float64),
+        "most": most[order],
+        "cell": top.astype(np.int32),
+        "start": first.astype(np.int32),
+        "member": by.cell.astype(np.int32),
+        "table": rounded[[c for span in _SPANS for c in span]],
+        "cells": "[" + ",".join(_text(members) for members in by.cells_of()) + "]",
+    }
+    for i, span in enumerate(_SPANS):
+        data, ends = _joined(_csv_rows(rounded[span]))
+        out |= {f"csv {i}": data, f"ends {i}": ends}
+    return out
+
+
+def _csv_rows(table: pd.DataFrame) -> list[bytes]:
+    """Return the rows as a CSV has them, without their ends."""
+    columns = []
+    for name in table.columns:
+        values = table[name].tolist()
+        if table[name].dtype == np.float64:
+            values = ["" if v != v else v for v in values]
+        elif table[name].dtype == object or str(table[name].dtype) == "str":
+            values = ["" if v is None or v != v else no_formula(v) for v in values]
+        columns.append(values)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="")
+    out = []
+    for row in zip(*columns, strict=True):
+        writer.writerow(row)
+        out.append(stream.getvalue().encode("utf-8"))
+        stream.seek(0)
+        stream.truncate()
+    return out
+
+
+def listed_pieces(part: Mapping[str, Any], shown: Mapping[str, int], cells: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return what the record and the map layer say of the first areas of a service.
+
+    Parameters
+    ----------
+    part : mapping
+        From :func:`list_pieces`, under the name of each list.
+    shown : mapping
+        List -> how many.
+    cells : geopandas.GeoDataFrame
+        Cells with their polygons.
+
+    Returns
+    -------
+    dict
+        For each list: ``rows`` (JSON of the spans between `BREAKS`, sentences, and the outline)``.
+    """
+    out = {}
+    for name, n in shown.items():
+        if not n:
+            continue
+        start = [*part[f"{name} start"][: n + 1].tolist(), len(part[f"{name} member"])][: n + 1]
+        members = [part[f"{name} member"][a:b].tolist() for a, b in pairwise(start)]
+        records = part[f"{name} table"].head(n).to_dict("records")
+        out[name] = [
+            _listed(record, cell, outline)
+            for record, cell, outline in zip(records, members, outlines(members, cells), strict=True)
+        ]
+    return out
+
+
+def _listed(record: Mapping[Any, Any], members: list[int], outline: str) -> list[str]:
+    row = {str(k): v for k, v in record.items()}
+    said = [gap_sentence({**row, "place_zh": "", "place_en": ""}, lang) for lang in ("zh", "en")]
+    plain = plain_row(row)
+    spans = [_text({c: plain[c] for c in span})[1:-1] for span in _SPANS]
+    return [*spans, *(_text(text)[1:-1] for text in said), _text(members), _text(row["gap_id"]), outline]
+
+
+def outlines(members: list[list[int]], cells: gpd.GeoDataFrame) -> list[str]:
+    """Return the outlines of areas as GeoJSON in EPSG:4326.
+
+    Parameters
+    ----------
+    members : list of list of int
+        Cells of each area.
+    cells : geopandas.GeoDataFrame
+        Cells with their polygons.
+    """
+    import geopandas as gpd
+    import shapely
+
+    from bishan_gis.planning.gap_areas import union_cells
+
+    if not members:
+        return []
+    shapes = gpd.GeoSeries(union_cells(members, cells.geometry.to_numpy()), crs=cells.crs).to_crs(4326).to_numpy()
+    texts = shapely.to_geojson(shapely.transform(shapes, lambda xy: np.round(xy, 6)))
+    return [_text(json.loads(text)) for text in texts]

@@ -1,0 +1,241 @@
+"""The files of the gaps, put together from the parts of the services."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bishan_gis import __version__
+from bishan_gis.planning.gap_areas import missing_too
+from bishan_gis.sources.gap_files import GAPS_FORMAT
+from bishan_gis.stages.gap_parts import LISTS
+from bishan_gis.stages.gap_pieces import cut
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bishan_gis.stages.gap_parts import GapParts
+
+__all__ = ["gap_texts"]
+
+#: How many areas of each list the record and the map layer describe.
+_LISTED = 1000
+#: Outlines are made for some more than are shown, so that a shift of ranks seldom asks for new ones.
+_STEP = 16
+
+
+def gap_texts(parts: GapParts) -> dict[str, bytes]:
+    """Return the files of the gaps of a whole study.
+
+    Parameters
+    ----------
+    parts : GapParts
+        The parts.
+
+    Returns
+    -------
+    dict
+        ``gaps.geojson, gaps.csv, gaps.json``: equal to what :func:`bishan_gis.output.gap_files.write_gaps` writes for
+        :func:`bishan_gis.planning.gaps.find_gaps`.
+    """
+    answer = _Answer(parts)
+    lists = {name: _List(answer, name) for name in LISTS}
+    shown = {s: {name: one.shown(i) for name, one in lists.items()} for i, s in enumerate(answer.services)}
+    listed = parts.listed(shown)
+    rows = {name: one.records(listed) for name, one in lists.items()}
+    features = ",".join(text for one in rows.values() for _, text in one)
+    layer = f'{{"type":"FeatureCollection","kind":{_text(answer.kind)},"features":[{features}]}}\n'
+    return {
+        "gaps.geojson": layer.encode("utf-8"),
+        "gaps.csv": b"".join([_HEAD, *(line for one in lists.values() for line in one.lines())]),
+        "gaps.json": answer.record(lists, {name: [text for text, _ in one] for name, one in rows.items()}),
+    }
+
+
+def _head() -> bytes:
+    from bishan_gis.output.gap_files import COLUMNS
+
+    return ("\ufeff" + ",".join(COLUMNS) + "\n").encode("utf-8")
+
+
+_HEAD = _head()
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+class _Answer:
+    """What all lists share."""
+
+    def __init__(self, parts: GapParts) -> None:
+        self.parts = parts
+        self.ground, self.targets = parts.ground_kept.value, parts.targets_kept.value
+        self.names = parts.names_kept.value
+        self.services = list(parts.parts)
+        self.kept = [parts.parts[s].value for s in self.services]
+        n = len(self.ground["people"])
+        self.state = np.stack([p["state"] for p in self.kept]) if self.kept else np.zeros((0, n), np.uint8)
+        self.deficient: NDArray[np.bool_] = self.state == 1
+        self.people: NDArray[np.int64] = self.ground["people"]
+        self.kind = parts.stages.kind_of(self.ground["kinds"])
+        places = np.argsort(np.array([f"{s}/" for s in self.services], dtype=str))
+        self.service_order = np.argsort(places)
+        #: Name of the place of each cell, and of most of each township, as a CSV and as JSON have it.
+        self.csv_places = [_csv_pair(*pair) for pair in zip(self.names["zh"], self.names["en"], strict=True)]
+        self.csv_whole = {z: _csv_pair(zh, self.names["whole_en"][z]) for z, zh in self.names["whole_zh"].items()}
+
+    def place(self, cell: int, most: bool) -> tuple[str, str]:
+        """Return what the place of an area is called."""
+        if most:
+            zone = self.ground["zone_id"][cell]
+            return self.names["whole_zh"][zone], self.names["whole_en"][zone]
+        return self.names["zh"][cell], self.names["en"][cell]
+
+    def record(self, lists: dict[str, _List], rows: dict[str, list[str]]) -> bytes:
+        """Return ``gaps.json``."""
+        study, state = self.parts.study, self.state
+        low, high = self._completeness()
+        levels = dict(zip(self.targets["services"], self.targets["levels"], strict=True))
+        totals = {
+            "people": int(self.people.sum()),
+            "people_lacking": int(self.people[self.deficient.any(axis=0)].sum()),
+            "areas": lists["gaps"].n,
+            "areas_unknown": lists["unknown"].n,
+            "areas_short": lists["short"].n,
+        }
+        columns = self.kept[0]["people_columns"] if self.kept else []
+        groups = list(self.kept[0]["people"]) if self.kept else []
+        people = ",".join(p["people"][g] for g in groups for p in self.kept if p["people"][g])
+        cells = {"id": self.ground["ids"], "people": self.people.tolist(), "zone_id": self.ground["zone_id"]}
+        cells |= {"completeness_low": low, "completeness_high": high}
+        texts: dict[str, str] = {
+            "format": _text(GAPS_FORMAT[0]),
+            "version": _text(GAPS_FORMAT[1]),
+            "software": _text(f"bishan_gis {__version__}"),
+            "study": _text(study.id),
+            "label": _text(study.label()),
+            "kind": _text(self.kind),
+            "selection": _text({"services": [], "levels": [], "zones": []}),
+            "totals": _text(totals),
+            "services": "[" + ",".join(p["service"] for p in self.kept) + "]",
+            "people": f'{{"columns":{_text(columns)},"rows":[{people}]}}',
+            **{name: "[" + ",".join(texts) + "]" for name, texts in rows.items()},
+            "not_listed": _text({name: one.rest() for name, one in lists.items()}),
+            "hierarchy": _text(self._hierarchy()),
+            "absent": _text(self.targets["absent"]),
+            "no_level": _text(self.targets["no_level"]),
+            "levels": _text({s: levels[s] for s in self.services}),
+            "cells": _text(cells),
+            "deficient": self._by_service("gaps cells"),
+            "unknown_cells": self._by_service("unknown_cells"),
+        }
+        assert len(state) == len(self.services)
+        return ("{" + ",".join(f'"{name}":{text}' for name, text in texts.items()) + "}\n").encode("utf-8")
+
+    def _by_service(self, piece: str) -> str:
+        both = zip(self.services, self.kept, strict=True)
+        return "{" + ",".join(f"{_text(s)}:{p[piece]}" for s, p in both) + "}"
+
+    def _completeness(self) -> tuple[list[float], list[float]]:
+        from bishan_gis.planning.gap_quality import completeness_bounds
+
+        weights = dict(zip(self.targets["services"], self.targets["weights"], strict=True))
+        low, high = completeness_bounds(self.state, np.array([weights[s] for s in self.services]))
+        return [round(v, 6) for v in low.tolist()], [round(v, 6) for v in high.tolist()]
+
+    def _hierarchy(self) -> dict[str, list[Any]]:
+        import pandas as pd
+
+        from bishan_gis.output.gap_files import column_rows
+        from bishan_gis.planning.gap_quality import hierarchy_completeness
+
+        towns = pd.concat([pd.DataFrame(p["towns"]) for p in self.kept], ignore_index=True)
+        there = [(z, s) for s, kept in self.parts.stages.places_kept.items() for z in kept.value["zones"]]
+        facilities = pd.DataFrame(there, columns=["zone_id", "service"])
+        people = towns.assign(zone_kind="township", age_group="all")
+        return column_rows(hierarchy_completeness(people, facilities).round(6))
+
+
+def _csv_pair(*texts: str) -> bytes:
+    from bishan_gis.output.tables import _no_formula
+
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="").writerow([_no_formula(t) for t in texts])
+    return stream.getvalue().encode("utf-8")
+
+
+class _List:
+    """One list of areas over all services."""
+
+    def __init__(self, answer: _Answer, name: str) -> None:
+        self.answer, self.name = answer, name
+        kept = answer.kept
+        self.counts = [len(p[f"{name} score"]) for p in kept]
+        self.n = sum(self.counts)
+        self.service = np.repeat(np.arange(len(kept)), self.counts)
+        self.row = np.concatenate([np.arange(n) for n in self.counts] or [np.zeros(0, dtype=np.int64)])
+        both = {c: [p[f"{name} {c}"] for p in kept] for c in ("score", "people", "severity", "most", "cell", "member")}
+        one = {c: np.concatenate(v) if v else np.zeros(0) for c, v in both.items()}
+        self.cell, self.most = one["cell"].astype(np.int64), one["most"].astype(np.bool_)
+        self.people, self.severity = one["people"].astype(np.int64), one["severity"]
+        size = [np.diff([*p[f"{name} start"].tolist(), len(p[f"{name} member"])]) for p in kept]
+        sizes = np.concatenate(size).astype(np.int64) if size else np.zeros(0, dtype=np.int64)
+        area = np.repeat(np.arange(self.n), sizes)
+        ids = (answer.ground["order"][self.cell], answer.service_order[self.service])
+        self.order = np.lexsort((*ids, -self.people, -one["score"]))
+        member = one["member"].astype(np.int64)
+        self.more = missing_too(answer.deficient, answer.people, area, member, self.service, self.people)
+        self.n_more = self.more.sum(axis=1)
+
+    def shown(self, service: int) -> int:
+        """Return of how many areas of a service something is shown, and some more."""
+        some = int((self.service[self.order[:_LISTED]] == service).sum())
+        return min(-(-some // _STEP) * _STEP, self.counts[service])
+
+    def rest(self) -> dict[str, Any]:
+        """Return what is not listed, as a sum."""
+        rest = self.order[_LISTED:]
+        return {
+            "areas": len(rest),
+            "people": int(self.people[rest].sum()),
+            "severity_person_min": round(math.fsum(self.severity[rest].tolist()), 3),
+        }
+
+    def records(self, listed: Any) -> list[tuple[str, str]]:
+        """Return what the record, and what the map layer says of each area that is listed."""
+        values = [listed[s].value for s in self.answer.services]
+        out = []
+        for rank, i in enumerate(self.order[:_LISTED].tolist(), start=1):
+            head, middle, tail, *said, members, gap_id, outline = values[self.service[i]][self.name][self.row[i]]
+            names = self.answer.place(int(self.cell[i]), bool(self.most[i]))
+            place = [_text(name) for name in names]
+            text = [f'"{name[1:-1]}{words}"' for name, words in zip(place, said, strict=True)]
+            more = [self.answer.services[j] for j in np.flatnonzero(self.more[i]).tolist()]
+            facts = (
+                f'"rank":{rank},{head},"place_zh":{place[0]},"place_en":{place[1]},{middle},'
+                f'"n_also_missing":{int(self.n_more[i])},{tail},"text_zh":{text[0]},"text_en":{text[1]},'
+                f'"also_missing":{_text(more)}'
+            )
+            feature = f'{{"type":"Feature","id":{gap_id},"properties":{{{facts}}},"geometry":{outline}}}'
+            out.append((f'{{{facts},"cells":{members}}}', feature))
+        return out
+
+    def lines(self) -> list[bytes]:
+        """Return the lines of the table, in pieces."""
+        answer, name = self.answer, self.name
+        spans = [
+            [piece for p in answer.kept for piece in cut(p[f"{name} csv {k}"], p[f"{name} ends {k}"])] for k in range(3)
+        ]
+        zones = answer.ground["zone_id"]
+        cells, most, more = self.cell.tolist(), self.most.tolist(), self.n_more.tolist()
+        out = []
+        for rank, i in enumerate(self.order.tolist(), start=1):
+            place = answer.csv_whole[zones[cells[i]]] if most[i] else answer.csv_places[cells[i]]
+            out.append(b"%d,%b,%b,%b,%d,%b\n" % (rank, spans[0][i], place, spans[1][i], more[i], spans[2][i]))
+        return out
