@@ -153,6 +153,23 @@ def start() -> Rows:
     return out
 
 
+def pages() -> Rows:
+    """Cells on a map page: written, opened, moved."""
+    from page_bench import page_rows
+
+    out, ours = [], {}
+    for row in page_rows():
+        first = row["tool"] == "bishan_gis"
+        ours = row if first else ours
+        note = f"{row['bytes'] / 1e6:.2f} MB; " + ", ".join(
+            f"{k} {v:.1f}" for k, v in row.items() if isinstance(v, float) and k != "write_s"
+        )
+        work = f"page with {row['cells']:,} cells" if first else ""
+        times = f"{row['write_s'] / ours['write_s']:.1f}" if row["cells"] == ours["cells"] else ""
+        out.append([work, str(row["tool"]), f"{row['write_s']:.1f} s", times, note])
+    return out
+
+
 def machine() -> Rows:
     """What the machine can do, to set the figures against."""
     from machine import machine_limits
@@ -168,6 +185,7 @@ PARTS: dict[str, Callable[[], Rows]] = {
     "areas": areas,
     "catchments": catchments,
     "siting": siting,
+    "pages": pages,
     "machine": machine,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import shapely
 
 from bishan_gis.crs import load_crs, to_working
 from bishan_gis.network.graph import Network
+from bishan_gis.results import Findings
 from bishan_gis.study import Study, load_study
 
 STUDY = Path(__file__).parent.parent / "studies" / "bishan" / "study.toml"
@@ -59,6 +61,8 @@ SERVICES = {
     "library": ("图书馆", "Library", "文化", 15, 1000, 3),
     "park": ("公园", "Park", "休闲", 10, 500, 45),
     "bus_stop": ("公交站", "Bus stop", "交通", 10, 500, 300),
+    "fire_station": ("消防站", "Fire station", "安全", 15, None, 3),
+    "shelter": ("应急避难场所", "Emergency shelter", "安全", 10, 500, 24),
 }
 SHARES = {"0-14": 0.141, "15-64": 0.692, "65-79": 0.133, "80+": 0.034}
 STREETS = ("双星大道", "璧青路", "黛山大道", "金剑路", "<b onmouseover=alert(4)>路</b>", "东林大道")
@@ -99,6 +103,12 @@ class FakeResults:
     kind: str = "synthetic"
     warnings: list[str] = field(default_factory=list)
     profile: dict[str, Any] = field(default_factory=dict)
+    access_points: pd.DataFrame | None = None
+    measures: pd.DataFrame | None = None
+    zone_measures: pd.DataFrame | None = None
+    networks: dict[str, Network] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+    findings: Findings | None = None
 
 
 def _zones(crs: Any, xy: np.ndarray, names: list[str]) -> gpd.GeoDataFrame:
@@ -225,6 +235,7 @@ def _facilities(cells: gpd.GeoDataFrame, rng: np.random.Generator) -> gpd.GeoDat
                     "service": key,
                     "name": name if k % 9 != 8 else None,
                     "capacity": float(rng.integers(20, 300)) if k % 3 else np.nan,
+                    "area_m2": 0.0,
                     "source": "streets.osm.pbf",
                     "kind": "synthetic",
                     "zone_id": cells["zone_id"].iloc[i],
@@ -322,7 +333,49 @@ def _layers(zones: gpd.GeoDataFrame, xy: np.ndarray) -> dict[str, gpd.GeoDataFra
     return {"landuse": landuse, "control_lines": lines, "water": water, "green": green}
 
 
-def fake_results(*, scale: float = 1.0, seed: int = 7) -> FakeResults:
+def _fire(cells: gpd.GeoDataFrame, access: pd.DataFrame, zones: gpd.GeoDataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the way of fire engines as the study's measure, and its sums: five times as fast as on foot."""
+    rows = access[access["service"] == "fire_station"].reset_index(drop=True)
+    value = rows["value"] / 5
+    status = rows["status"].where(rows["status"] != "reached", np.where(value <= 300, "reached", "beyond_cutoff"))
+    status = status.where((status != "unreachable") | rows["unknown_from_s"].isna(), "unknown")
+    table = rows[["origin_id", "unknown_from_s"]].assign(
+        measure_name="fire_5min", measure="nearest_cost", mode="drive", services="fire_station", cutoff_s=300.0
+    )
+    table = table.assign(value=value, unit="s", status=status, kind="synthetic")
+    people = cells.set_index("cell_id")["people"].reindex(table["origin_id"]).to_numpy()
+    columns = {"district": "district", "direction": "direction", "township": "zone_id"}
+    sums = []
+    for kind, zone, name in zones[["zone_kind", "zone_id", "name"]].itertuples(index=False):
+        mine = (cells.set_index("cell_id")[columns[kind]].reindex(table["origin_id"]) == zone).to_numpy()
+        n = {"people": people[mine].sum(), "people_reached": people[mine & (status == "reached").to_numpy()].sum()}
+        n["people_unknown"] = people[mine & status.isin(["unknown", "off_network"]).to_numpy()].sum()
+        sums.append({"zone_kind": kind, "zone_id": zone, "zone_name": name, **n})
+    facts = {"measure_name": "fire_5min", "measure": "nearest_cost", "mode": "drive", "services": "fire_station"}
+    facts |= {"cutoff_s": 300.0, "age_group": "all", "unit": "s", "kind": "synthetic"}
+    return table, pd.DataFrame(sums).assign(**facts)
+
+
+def add_findings(results: FakeResults) -> None:
+    """Look for gaps, evaluate the policy and choose sites, as a run does."""
+    from bishan_gis.planning.gaps import find_gaps
+    from bishan_gis.planning.policy import evaluate_policy
+    from bishan_gis.planning.study_sites import study_sites
+
+    plans = [
+        study_sites(results, service="library", sites=3),
+        study_sites(results, service="park", sites=2, zone="西拓"),
+    ]
+    results.findings = Findings(gaps=find_gaps(results), policy=evaluate_policy(results), plans=plans)
+
+
+@cache
+def shared_results() -> FakeResults:
+    """Return results with findings, made once for all tests of pages; nobody changes them, copies are changed."""
+    return fake_results(scale=0.4, findings=True)
+
+
+def fake_results(*, scale: float = 1.0, seed: int = 7, findings: bool = False) -> FakeResults:
     """Return results of a run that never was; `scale` multiplies cells and streets."""
     from bishan_gis.planning.coverage import coverage
 
@@ -334,7 +387,7 @@ def fake_results(*, scale: float = 1.0, seed: int = 7) -> FakeResults:
     people = np.array([p[2] for p in PLACES.values()])
     people[-1] += 756_022 - people.sum()
     zones = _zones(crs, xy, names)
-    cells = _cells(zones, xy, people, rng, scale)
+    cells = _cells(zones, xy, people, rng, scale).assign(district="500120")
     facilities = _facilities(cells, rng)
     access = _access(cells, facilities, rng)
     circles, radii = _circles(cells, facilities)
@@ -342,7 +395,7 @@ def fake_results(*, scale: float = 1.0, seed: int = 7) -> FakeResults:
     member = {"district": "district", "direction": "direction", "township": "zone_id"}
     table = coverage(
         access,
-        cells.assign(district="500120"),
+        cells,
         zones,
         cutoffs_min=study.reach.cutoffs_min,
         age_groups=ages,
@@ -358,19 +411,27 @@ def fake_results(*, scale: float = 1.0, seed: int = 7) -> FakeResults:
         ("landuse.geojson", "用地用海", "Land use", "synthetic"),
     ]
     datasets = [FakeDataset(p, zh, en, "tools/make_bishan.py", "CC0-1.0", "2026-11", k) for p, zh, en, k in data]
-    return FakeResults(
+    measures, zone_measures = _fire(cells, access, zones)
+    results = FakeResults(
         study=study,
         zones=zones,
         cells=cells,
         facilities=facilities,
         services=services,
-        access=access,
-        coverage=table,
+        access=access.assign(kind="synthetic"),
+        coverage=table.assign(kind="synthetic"),
         circles=circles,
         radii=radii,
         network=_streets(crs, xy, people, rng, scale),
         datasets=datasets,
         warnings=[("12 处设施没有名称 <i>", "12 facilities without a name <i>")],
         profile={"name_zh": "成人", "name_en": "adult", "speed_kmh": 4.0},
+        access_points=pd.DataFrame(facilities[["facility_id", "service", "x", "y"]]),
+        measures=measures,
+        zone_measures=zone_measures,
+        record={"inputs": {}},
         **_layers(zones, xy),
     )
+    if findings:
+        add_findings(results)
+    return results

@@ -93,6 +93,7 @@ def write_comparison(
     *,
     record: Mapping[str, Any] | None = None,
     series: pd.DataFrame | None = None,
+    pages: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Write a comparison into a folder.
 
@@ -106,6 +107,8 @@ def write_comparison(
         Further facts for ``comparison.json``, such as the edits of the scenario.
     series : pandas.DataFrame, optional
         From :func:`bishan_gis.planning.comparison.coverage_series`; written as ``comparison_series.csv``.
+    pages : mapping, optional
+        File name -> HTML, such as ``compare.html``, written beside the tables.
 
     Returns
     -------
@@ -123,6 +126,8 @@ def write_comparison(
         write_csv(comparison.times, out.path("tables", "comparison_times.csv"))
         if series is not None:
             write_csv(series, out.path("tables", "comparison_series.csv"))
+        for name, html in (pages or {}).items():
+            out.path("tables", name).write_text(html, encoding="utf-8", newline="\n")
         out.path("tables", "comparison.geojson").write_text(_geojson(comparison.cells), encoding="utf-8", newline="\n")
         facts = {**comparison_facts(comparison), **(record or {}), "outputs": _names(out.hashes())}
         text = json.dumps(facts, ensure_ascii=False, indent=2, allow_nan=False)

@@ -9,6 +9,8 @@ from typing import Any
 
 __all__ = [
     "BASEMAP",
+    "CHANGE",
+    "COMPLETENESS",
     "CONTROL_LINES",
     "DIRECTIONS",
     "FAMILIES",
@@ -16,11 +18,13 @@ __all__ = [
     "GAP",
     "GROUPS",
     "INK",
+    "MISSING",
     "NEAREST",
     "NEAREST_MIN",
     "REACH",
     "ROADS",
     "ROAD_CLASSES",
+    "SITE",
     "UNKNOWN",
     "css_variables",
     "reach_colors",
@@ -49,6 +53,15 @@ UNKNOWN = "#969696"
 NEAREST_MIN = (5, 10, 15, 20, 30, 60)
 #: Cividis, light = little.
 NEAREST = ("#fee838", "#d2c060", "#a59c74", "#7c7b78", "#565c6c", "#2c3f6c", "#00204d")
+
+#: Cividis, light = little.
+COMPLETENESS = ("#fee838", "#bcae6c", "#7d7c78", "#424e6b", "#00224e")
+#: Services missing in a place: none, then from few to all of them.
+MISSING = ("#9ecae1", "#fee6ce", "#fdae6b", "#f16913", "#c23b00", "#7f2704")
+#: A proposed site, drawn with a white rim.
+SITE = "#7a0177"
+#: Gain, loss, and what does not change.
+CHANGE = {"gain": "#2166ac", "sooner": "#92c5de", "same": "#e4e4e0", "later": "#fdb863", "loss": "#d94801"}
 
 #: Directions without a colour of their own take these in order.
 DIRECTIONS = ("#0072b2", "#d55e00", "#cc79a7", "#009e73", "#e69f00", "#56b4e9", "#8c6bb1", "#666666")
@@ -122,6 +135,9 @@ def tokens(n_cutoffs: int) -> dict[str, Any]:
         "nearest": list(NEAREST),
         "nearestMin": list(NEAREST_MIN),
         "groups": list(GROUPS),
+        "missing": list(MISSING),
+        "site": SITE,
+        "change": dict(CHANGE),
         "ink": INK["ink"],
         "muted": INK["muted"],
         "font": FONT,

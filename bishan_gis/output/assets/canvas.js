@@ -3,8 +3,38 @@
   "use strict";
   const HALF = Math.PI * 6378137;
 
+  // Layers that are drawn anew when there is time: cheap ones with the next frame, dear ones one a frame and once the
+  // map rests, or at the latest after a while if a part of the view is empty or blurred.
+  const CHEAP_MS = 3, REST_MS = 90, LATEST_MS = 350;
+  const waiting = new Map();
+  let ticking = false;
+  function later(layer, wanted) {
+    const now = performance.now(), known = waiting.get(layer);
+    waiting.set(layer, { last: now, since: wanted ? (known && known.since) || now : null });
+    if (!ticking) { ticking = true; requestAnimationFrame(tick); }
+  }
+  function tick() {
+    const now = performance.now();
+    let dear = false;
+    for (const [layer, { last, since }] of [...waiting]) {
+      if (!layer._map) { waiting.delete(layer); continue; }
+      if (layer.cost > CHEAP_MS) {
+        if (dear || (now - last < REST_MS && !(since && now - since > LATEST_MS))) continue;
+        dear = true;
+      }
+      layer.redraw();
+    }
+    ticking = waiting.size > 0;
+    if (ticking) requestAnimationFrame(tick);
+  }
+
+  // Draw now what waits, as paper and tests want it.
+  BG.settle = function () {
+    [...waiting.keys()].forEach((layer) => layer.redraw());
+  };
+
   BG.CanvasLayer = L.Layer.extend({
-    options: { z: 10, margin: 0.2 },
+    options: { z: 10, margin: 0.12 },
 
     initialize(source, options) {
       this._source = source;
@@ -34,35 +64,56 @@
     },
 
     onRemove() {
+      waiting.delete(this);
       this._canvas.remove();
-      this._canvas = null;
+      this._canvas = this._drawn = null;
     },
 
     getEvents() {
-      return { moveend: this.redraw, zoom: this._soon, viewreset: this.redraw, resize: this.redraw };
+      return { move: this._follow, moveend: this._moved, zoom: this._moved, viewreset: this._moved, resize: this.redraw };
     },
 
-    _soon() {
-      cancelAnimationFrame(this._frame);
-      this._frame = requestAnimationFrame(() => this.redraw());
+    // While the map is dragged: draw more before the edge of what is drawn comes into view.
+    _follow() {
+      if (this._drawn && this._map.getZoom() === this._drawn.zoom && !this._covers()) this._moved();
+    },
+
+    // The old drawing stays in its place, at the new scale, until there is time for a new one.
+    _moved() {
+      if (!this._drawn || BG.printing) { this.redraw(); return; }
+      const { zoom, corner } = this._drawn;
+      L.DomUtil.setTransform(this._canvas, this._map.latLngToLayerPoint(corner), this._map.getZoomScale(this._map.getZoom(), zoom));
+      later(this, zoom !== this._map.getZoom() || !this._covers());
+    },
+
+    _covers() {
+      const { zoom, corner, full } = this._drawn;
+      const at = this._map.project(corner, zoom), seen = this._map.getPixelBounds();
+      return seen.min.x >= at.x && seen.min.y >= at.y && seen.max.x <= at.x + full.x && seen.max.y <= at.y + full.y;
     },
 
     redraw() {
       if (!this._canvas || !this.data || !this._map) return this;
       const size = this._map.getSize();
+      if (!size.x || !size.y) return this;
+      const begun = performance.now();
       const pad = size.multiplyBy(this.options.margin).round();
       const full = size.add(pad.multiplyBy(2));
       const corner = this._map.containerPointToLayerPoint(pad.multiplyBy(-1)).round();
-      const ratio = BG.printing ? 3 : Math.min(2, window.devicePixelRatio || 1);
+      const ratio = BG.printing || Math.min(2, window.devicePixelRatio || 1);
       const canvas = this._canvas;
       canvas.width = full.x * ratio;
       canvas.height = full.y * ratio;
       canvas.style.width = full.x + "px";
       canvas.style.height = full.y + "px";
+      canvas.style.transformOrigin = "0 0";
       L.DomUtil.setPosition(canvas, corner);
       const ctx = canvas.getContext("2d");
       ctx.scale(ratio, ratio);
       this.draw(ctx, this._view(corner, full, ratio));
+      this._drawn = { zoom: this._map.getZoom(), corner: this._map.layerPointToLatLng(corner), full };
+      this.cost = performance.now() - begun;
+      waiting.delete(this);
       return this;
     },
 
@@ -127,9 +178,9 @@
     return widths[i] + (widths[i + 1] - widths[i]) * (t - i);
   };
 
-  // Diagonal lines (/ \ - | x) as a fill that does not move with the shapes.
-  BG.hatch = function (ctx, kind, ink, paper, ratio) {
-    const n = 6 * ratio;
+  // Diagonal lines (/ \ - | x) on a square that fits to its neighbours.
+  BG.hatchTile = function (kind, ink, paper, ratio) {
+    const n = Math.round(6 * ratio);
     const tile = document.createElement("canvas");
     tile.width = tile.height = n;
     const t = tile.getContext("2d");
@@ -143,7 +194,12 @@
     }
     if (kind === "-") line(0, n / 2, n, n / 2);
     if (kind === "|") line(n / 2, 0, n / 2, n);
-    const pattern = ctx.createPattern(tile, "repeat");
+    return tile;
+  };
+
+  // The same as a fill that does not move with the shapes.
+  BG.hatch = function (ctx, kind, ink, paper, ratio) {
+    const pattern = ctx.createPattern(BG.hatchTile(kind, ink, paper, ratio), "repeat");
     pattern.setTransform(new DOMMatrix([1 / ratio, 0, 0, 1 / ratio, 0, 0]));
     return pattern;
   };
@@ -155,22 +211,39 @@
       this._box = boxes(this._start, d.x, d.y);
     },
     draw(ctx, v) {
-      const d = this.data;
-      ctx.lineJoin = ctx.lineCap = "round";
+      const d = this.data, box = this._box, n = d.n.length;
       for (let c = this.options.classes.length - 1; c >= 0; c--) {
         const style = this.options.classes[c];
         if (v.zoom < (style.zoom || 0)) continue;
-        ctx.beginPath();
-        for (let i = 0; i < d.n.length; i++) {
-          if (d.c[i] !== c || !BG.seen(this._box, i, v)) continue;
-          BG.trace(ctx, v, d.x, d.y, this._start[i], this._start[i + 1], false);
-        }
-        if (style.dash) ctx.lineCap = "butt";
+        const width = BG.widthAt(style.widths, v.zoom), round = width >= 2.5;
+        ctx.lineJoin = round ? "round" : "bevel";
+        ctx.lineCap = round && !style.dash ? "round" : "butt";
         ctx.setLineDash(style.dash || []);
-        ctx.lineWidth = BG.widthAt(style.widths, v.zoom);
+        ctx.lineWidth = width;
         ctx.strokeStyle = style.color;
+        ctx.beginPath();
+        let count = 0;
+        for (let i = 0; i < n; i++) {
+          if (d.c[i] !== c || !BG.seen(box, i, v)) continue;
+          if ((box[4 * i + 2] - box[4 * i] + box[4 * i + 3] - box[4 * i + 1]) * v.k < 0.7) continue;
+          this._thin(ctx, v, this._start[i], this._start[i + 1]);
+          // A path of thousands of lines costs more than many paths.
+          if (++count % 400 === 0) { ctx.stroke(); ctx.beginPath(); }
+        }
         ctx.stroke();
-        ctx.lineCap = "round";
+      }
+    },
+    // A line without the bends that no eye can see.
+    _thin(ctx, v, from, to) {
+      const { x, y } = this.data, last = to - 1;
+      let px = x[from] * v.k + v.dx, py = v.dy - y[from] * v.k;
+      ctx.moveTo(px, py);
+      for (let j = from + 1; j < to; j++) {
+        const qx = x[j] * v.k + v.dx, qy = v.dy - y[j] * v.k;
+        if (j < last && Math.abs(qx - px) + Math.abs(qy - py) < 1) continue;
+        ctx.lineTo(qx, qy);
+        px = qx;
+        py = qy;
       }
     },
   });

@@ -24,6 +24,7 @@
       app.choose("service", app.t("service"), m.serviceOptions()),
       app.choose("cutoff", app.t("cutoff"), c.cutoffs.map((x) => ({ value: x, text: x + " " + app.t("min") })), true),
       app.choose("age", app.t("age_group"), m.ageOptions()),
+      m.scopeControl(),
     );
 
     function classes(s, cut, people) {
@@ -35,6 +36,7 @@
         let at = t >= 0 ? bands.findIndex((b) => t <= b * 60) : -1;
         if (at < 0) at = m.unknownAt(s, i, bands[cut] * 60) ? cut + 2 : cut + 1;
         column[i] = at;
+        if (!m.inScope(i)) continue;
         sums[at].people += people[i];
         sums[at].cells += 1;
       }
@@ -54,17 +56,17 @@
       const service = c.services[s];
       const circle = num.circle[(s * c.cutoffs.length + cut) * 2];
       const area = num.circle[(s * c.cutoffs.length + cut) * 2 + 1];
-      const more = [{ style: { fill: k.ink, shape: "dot" }, text: service.name, value: fmt.exact(service.n) + " " + app.t("places") }];
-      if (circle >= 0 && app.isOn("circles")) more.push({
+      const more = [{ style: { fill: k.ink, shape: "dot" }, text: service.name, value: fmt.exact(m.placesOf(s)) + " " + app.t("places") }];
+      if (circle >= 0 && m.whole() && app.isOn("circles")) more.push({
         style: { fill: "rgba(66,146,198,.22)", stroke: k.reach[0] }, text: app.t("walk_circle", { n: c.cutoffs[cut] }),
         value: fmt.area(area / 100),
       });
       const radius = c.radii[Math.min(cut, c.radii.length - 1)];
       const inside = num.radius[s * c.radii.length + Math.min(cut, c.radii.length - 1)];
-      if (inside >= 0 && app.isOn("rings")) more.push({
+      if (inside >= 0 && m.whole() && app.isOn("rings")) more.push({
         style: { stroke: k.ink, shape: "dashed" }, text: app.t("plain_circle", { m: radius }), value: fmt.people(inside) + " " + app.t("people"),
       });
-      const compare = circle >= 0 && inside >= 0 && app.isOn("rings") ? app.t("circle_note", {
+      const compare = circle >= 0 && inside >= 0 && m.whole() && app.isOn("rings") ? app.t("circle_note", {
         walk: fmt.people(circle), min: c.cutoffs[cut], plain: fmt.people(inside), m: radius }) : null;
       app.legend([
         { title: app.t("legend_cells"), unit: m.age().key === "all" ? app.t("people") : m.age().name, rows },
@@ -75,14 +77,16 @@
     app.update = function () {
       const { s, cut, age, minutes } = now();
       const service = c.services[s], limit = minutes * 60;
-      app.title(app.t("cov_title"), service.name, app.t("walk_within", { n: minutes }),
+      const scope = m.scope();
+      app.title(m.whole() ? "" : scope.name, app.t("cov_title"), service.name, app.t("walk_within", { n: minutes }),
         m.age().key === "all" ? "" : m.age().name);
+      m.showScope();
       const drawn = classes(s, cut, m.people(m.age()));
       circles.setFilter((f) => circles.data.s[f] === s && circles.data.k[f] === cut);
       facilities.setFilter(m.facilityFilter(s));
       rings.set(facilities, m.facilityFilter(s), c.radii[Math.min(cut, c.radii.length - 1)]);
 
-      const d = row(m.districts[0].index, s, cut, age);
+      const d = row(scope.index, s, cut, age);
       const most = d.unknown ? " " + app.t("at_most", { p: fmt.percent(d.yes + d.unknown, d.all) }) : "";
       app.headline(fmt.percent(d.yes, d.all), app.t("cov_caption", {
         who: m.who(), n: minutes, service: service.name }), [
@@ -95,13 +99,13 @@
 
       const named = (list) => list.map((z) => ({ ...z, ...row(z.index, s, cut, age) }));
       const rate = (r) => (r.all ? r.yes / r.all : -1);
-      const dirs = named(m.directions).sort((a, b) => rate(a) - rate(b));
-      const towns = named(m.townships);
-      const bars = BG.bars(app, app.t("by_direction"), dirs.map((r) => ({
+      const dirs = m.whole() ? named(m.directions).sort((a, b) => rate(a) - rate(b)) : named(m.scopeBars());
+      const towns = named(m.scopeTowns());
+      const bars = BG.bars(app, m.whole() ? app.t("by_direction") : scope.name, dirs.map((r) => ({
         name: r.name, color: r.color, value: fmt.percent(r.yes, r.all), sub: fmt.people(r.gap),
         parts: [{ share: r.yes / r.all, fill: k.reach[Math.min(1, cut)] }, { share: r.unknown / r.all, fill: k.unknown, hatch: "/" },
           { share: r.gap / r.all, fill: k.gap }],
-      })), [app.t("cov_rate"), app.t("cov_gap")], app.t("low_first"));
+      })), [app.t("cov_rate"), app.t("cov_gap")], m.whole() ? app.t("low_first") : "");
       const columns = [
         { text: app.t("zone_township"), value: (r) => r.name, show: (r) => r.name },
         { text: app.t("cov_rate"), value: rate, show: (r) => fmt.percent(r.yes, r.all) },
@@ -109,14 +113,14 @@
         { text: app.t("cov_unknown"), value: (r) => r.unknown, show: (r) => fmt.people(r.unknown) },
         { text: app.t("population"), value: (r) => r.all, show: (r) => fmt.people(r.all) },
       ];
-      app.panel(bars, BG.table(app, app.t("by_township"), columns, towns, { ...d, name: app.t("sum") }, m.rowActions()),
+      app.panel(bars, BG.table(app, app.t("by_township"), columns, towns, { ...d, name: scope.kind === "district" ? app.t("sum") : scope.name }, m.rowActions()),
         m.clause(service));
       legend(s, cut, drawn);
       app.onLayer = () => legend(s, cut, drawn);
 
       app.table = () => [
         [app.t("zone"), app.t("service"), app.t("cutoff"), app.t("age_group"), app.t("population"), app.t("cov_yes"), app.t("cov_gap"), app.t("cov_unknown")],
-        ...named(m.zones).map((r) => [r.name, service.name, minutes, m.age().name, r.all, r.yes, r.gap, r.unknown]),
+        ...named(m.scopeZones()).map((r) => [r.name, service.name, minutes, m.age().name, r.all, r.yes, r.gap, r.unknown]),
       ];
       app.hover = (latlng) => {
         const f = facilities.at(latlng);

@@ -12,10 +12,11 @@
     facilities.options.color = (i) => color(d.s[i]);
 
     app.controls(app.choose("service", app.t("facilities_shown"), [
-      { value: "", text: app.t("all_services") }, ...m.serviceOptions()]));
+      { value: "", text: app.t("all_services") }, ...m.serviceOptions()]), m.scopeControl());
 
     // Facilities beyond the district are drawn, because they serve it, and not counted in it.
-    const inside = (i) => d.zone[i] >= 0 || d.dir[i] >= 0;
+    const inside = (i) => (d.zone[i] >= 0 || d.dir[i] >= 0) && m.within(d.zone[i], d.dir[i]);
+    const seen = (i) => m.whole() || m.within(d.zone[i], d.dir[i]);
     const counts = new Map(m.zones.map((z) => [z.index, 0]));
     function count(filter) {
       counts.forEach((_, key) => counts.set(key, 0));
@@ -33,7 +34,7 @@
         if (filter(i) && inside(i)) shown.set(c.services[d.s[i]].family, shown.get(c.services[d.s[i]].family) + 1);
       }
       const sections = [
-        { title: m.directions.length ? app.t("directions") : "", unit: app.t("people"), note: c.directionNote, rows: m.directions.map((z) => ({
+        { title: m.directions.length ? app.t("directions") : "", unit: app.t("people"), note: c.directionNote, rows: m.directions.filter((z) => m.scopeBars().includes(z)).map((z) => ({
           style: { fill: z.color }, text: z.name, value: fmt.people(z.people[0]) })) },
       ];
       if (app.isOn("facilities")) sections.push({ title: app.t("facilities"), unit: app.t("places"),
@@ -48,21 +49,26 @@
 
     app.update = function () {
       const one = c.services.findIndex((s) => s.key === app.state.service);
-      const filter = one >= 0 ? m.facilityFilter(one) : () => true;
+      const chosen = one >= 0 ? m.facilityFilter(one) : () => true, filter = (i) => chosen(i) && seen(i);
+      const scope = m.scope();
+      m.showScope();
       facilities.setFilter(filter);
       count(filter);
       const what = one >= 0 ? c.services[one].name : app.t("facilities");
-      app.title(app.t("district_title"), one >= 0 ? what : "");
-      const all = m.districts[0], total = counts.get(all.index);
-      app.headline(fmt.exact(all.people[0]) + " " + app.t("people"), app.t("district_caption", {
-        area: fmt.area(all.area), towns: m.townships.length, dirs: m.directions.length }), [
+      app.title(m.whole() ? "" : scope.name, app.t("district_title"), one >= 0 ? what : "");
+      const all = scope, total = counts.get(m.districts[0].index);
+      const most = Math.max(...m.scopeBars().map((z) => z.people[0]), 1);
+      app.headline(fmt.exact(all.people[0]) + " " + app.t("people"), m.whole() ? app.t("district_caption", {
+        area: fmt.area(all.area), towns: m.townships.length, dirs: m.directions.length })
+        : [app.t("zone_" + scope.kind), scope.direction, fmt.area(all.area)].filter(Boolean).join(" · "), [
         [what + " ", el("b", "", fmt.exact(total)), " " + app.t("places")],
       ]);
-      const most = Math.max(...m.directions.map((z) => z.people[0]), 1);
-      const bars = BG.bars(app, app.t("by_direction"), m.directions.slice().sort((a, b) => b.people[0] - a.people[0]).map((z) => ({
+      counts.set(scope.index, total);
+      const rank = m.whole() ? m.directions.slice().sort((a, b) => b.people[0] - a.people[0]) : [scope];
+      const bars = BG.bars(app, m.whole() ? app.t("by_direction") : scope.name, rank.map((z) => ({
         name: z.name, color: z.color, value: fmt.people(z.people[0]),
         sub: fmt.exact(counts.get(z.index)),
-        parts: [{ share: z.people[0] / most, fill: z.color }],
+        parts: [{ share: z.people[0] / most, fill: z.color || k.reach[1] }],
       })), [app.t("population"), one >= 0 ? app.t("places") : what]);
       const columns = [
         { text: app.t("zone_township"), value: (z) => z.name, show: (z) => z.name },
@@ -71,13 +77,13 @@
         { text: app.t("density"), value: (z) => z.people[0] / z.area, show: (z) => fmt.people(z.people[0] / z.area) },
         { text: one >= 0 ? what : app.t("facilities"), value: (z) => counts.get(z.index), show: (z) => fmt.exact(counts.get(z.index)) },
       ];
-      const rows = m.townships.map((z) => ({ ...z, color: (m.directions.find((x) => x.name === z.direction) || {}).color }));
-      app.panel(bars, BG.table(app, app.t("by_township"), columns, rows, { ...all, name: app.t("sum") }, m.rowActions()));
+      const rows = m.scopeTowns().map((z) => ({ ...z, color: (m.directions.find((x) => x.name === z.direction) || {}).color }));
+      app.panel(bars, BG.table(app, app.t("by_township"), columns, rows, { ...all, name: m.whole() ? app.t("sum") : scope.name }, m.rowActions()));
       legend(filter);
       app.onLayer = () => legend(filter);
       app.table = () => [
         [app.t("zone"), app.t("directions"), app.t("population"), "km²", what],
-        ...m.zones.map((z) => [z.name, z.direction || "", z.people[0], Math.round(z.area * 100) / 100, counts.get(z.index)]),
+        ...m.scopeZones().map((z) => [z.name, z.direction || "", z.people[0], Math.round(z.area * 100) / 100, counts.get(z.index)]),
       ];
     };
 
@@ -112,7 +118,7 @@
         el("table", "facts", el("tbody", "", ...c.services.map((s, i) =>
           el("tr", tally[i] ? "" : "ok0", el("th", "", s.name), el("td", "", fmt.exact(tally[i]) + " " + app.t("places")))))));
     };
-    app.onClose = () => { m.unmark(); zones.setFilter(() => false); };
+    app.onClose = () => { m.unmark(); zones.setFilter((i) => !m.whole() && i === m.scope().at); };
     app.places = m.places((i) => m.facilityCard(i));
     zones.setFilter(() => false);
     app.update();

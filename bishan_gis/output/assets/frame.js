@@ -4,6 +4,8 @@
   const el = BG.el;
   const find = (id) => document.getElementById(id);
   BG.pages = {};
+  // Parts of the address that every page knows: township, view, layers.
+  const KEPT = ["town", "at", "show"];
 
   // Called by the page's last script: reads the settings, waits for the data, hands over to the page.
   BG.start = async function (map, layers, configId) {
@@ -12,7 +14,7 @@
     try {
       await Promise.all(Object.values(layers).map((layer) => layer.load()));
       BG.pages[app.config.page](app);
-      app.home();
+      app.restore();
       BG.search(app);
       document.body.dataset.ready = "yes";
     } catch (error) {
@@ -26,14 +28,18 @@
   class App {
     constructor(map, layers, config) {
       Object.assign(this, { map, layers, config, tokens: config.tokens, places: [] });
-      this.state = Object.assign({}, config.state, this._hash());
+      this.state = Object.assign({ town: "" }, config.state, this._hash());
+      this.escapes = [];
       this.phone = window.matchMedia("(max-width: 760px)");
       this.phone.addEventListener("change", () => this._arrange());
       this._arrange();
       this._buttons();
       this._pointer();
       this._sheet();
+      this._links();
       BG.printer(this);
+      BG.measurer(this);
+      BG.keys(this);
       L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
     }
 
@@ -63,14 +69,69 @@
     _hash() {
       const out = {};
       for (const [key, value] of new URLSearchParams(location.hash.slice(1))) {
-        if (key in this.config.state) out[key] = value;
+        if (key in this.config.state || KEPT.includes(key)) out[key] = value;
       }
       return out;
     }
 
     keep() {
-      const text = new URLSearchParams(this.state).toString();
+      const off = [...document.querySelectorAll("[data-layer]")].filter((x) => x.checked !== x.defaultChecked);
+      this.state.show = off.map((x) => (x.checked ? "" : "-") + x.dataset.layer).join(",");
+      const said = Object.entries(this.state).filter(([k, v]) => v !== undefined && (v !== "" || this.config.state[k]));
+      const text = new URLSearchParams(said).toString();
       try { history.replaceState(null, "", "#" + text); } catch { /* some browsers refuse on file: */ }
+    }
+
+    // The view that the address asks for, or the chosen township, or the whole district.
+    restore() {
+      this.home();
+      const [lat, lng, zoom] = String(this.state.at || "").split(",").map(parseFloat);
+      if (Number.isFinite(lat) && Number.isFinite(lng) && Number.isFinite(zoom)) {
+        this.map.setView([Math.max(-85, Math.min(85, lat)), lng], zoom, { animate: false });
+      } else if (this.goScope) this.goScope();
+      this.map.on("moveend", () => {
+        if (BG.printing) return;
+        const c = this.map.getCenter();
+        this.state.at = this.atHome() ? "" : [c.lat.toFixed(5), c.lng.toFixed(5), this.map.getZoom().toFixed(1)].join(",");
+        this.keep();
+      });
+      window.addEventListener("hashchange", () => { if (location.hash.includes("=")) location.reload(); });
+    }
+
+    // Menus of pages close like any menu; a link takes along what the next page can use of the choice.
+    _links() {
+      const menus = [...document.querySelectorAll("nav details")];
+      document.addEventListener("click", (e) => menus.forEach((m) => { if (!m.contains(e.target)) m.open = false; }));
+      this.escapes.push(() => {
+        const open = menus.find((m) => m.open);
+        if (!open) return false;
+        open.open = false;
+        open.querySelector("summary").focus();
+        return true;
+      });
+      document.querySelectorAll("nav.pages a").forEach((a) => a.addEventListener("click", () => {
+        const carried = ["service", "cutoff", "age", "town"].filter((k) => this.state[k]).map((k) => [k, this.state[k]]);
+        a.hash = new URLSearchParams(carried).toString();
+      }));
+    }
+
+    // A button that opens a list below it.
+    dropdown(button, list) {
+      button.addEventListener("click", () => this.drop(button, list.hidden));
+      document.addEventListener("click", (e) => {
+        if (!list.hidden && !list.contains(e.target) && !button.contains(e.target)) this.drop(button, false);
+      });
+      this.escapes.push(() => {
+        if (list.hidden) return false;
+        this.drop(button, false);
+        button.focus();
+        return true;
+      });
+    }
+
+    drop(button, open) {
+      find(button.getAttribute("aria-controls")).hidden = !open;
+      button.setAttribute("aria-expanded", String(open));
     }
 
     title(...parts) {
@@ -87,32 +148,25 @@
     }
 
     _buttons() {
-      const list = find("layers");
+      const list = find("layers"), asked = String(this.state.show || "").split(",");
       for (const item of this.config.layers) {
         const box = el("input");
         box.type = "checkbox";
-        box.checked = item.on;
+        box.defaultChecked = item.on;
+        box.checked = asked.includes(item.key) || (item.on && !asked.includes("-" + item.key));
         box.dataset.layer = item.key;
         const targets = item.of.map((k) => this.layers[k]);
         const apply = () => {
           targets.forEach((x) => (box.checked ? x.addTo(this.map) : x.remove()));
           if (this.onLayer) this.onLayer(item.key, box.checked);
         };
-        box.addEventListener("change", apply);
-        targets.forEach((x) => (item.on ? x.addTo(this.map) : x.remove()));
+        box.addEventListener("change", () => { apply(); this.keep(); });
+        targets.forEach((x) => (box.checked ? x.addTo(this.map) : x.remove()));
         list.append(el("label", "check", box, el("span", "", item.label)));
       }
-      const open = (on) => {
-        list.hidden = !on;
-        find("b-layers").setAttribute("aria-expanded", String(on));
-      };
-      find("b-layers").addEventListener("click", () => open(list.hidden));
-      document.addEventListener("click", (e) => {
-        if (!list.hidden && !e.target.closest("#layers, #b-layers")) open(false);
-      });
+      this.dropdown(find("b-layers"), list);
       document.addEventListener("keydown", (e) => {
-        if (e.key !== "Escape") return;
-        if (!list.hidden) { open(false); find("b-layers").focus(); } else this.closeCard();
+        if (e.key === "Escape" && !this.escapes.some((end) => end())) this.closeCard();
       });
       find("b-export").addEventListener("click", () => this._export());
       find("b-home").addEventListener("click", () => this.home());
@@ -157,7 +211,7 @@
         (o.group ? group : select).append(item);
       }
       select.addEventListener("change", () => change(select.value));
-      return el("label", "choose", el("span", "hidden", label), select);
+      return el("label", "choose choose-" + key, el("span", "hidden", label), select);
     }
 
     controls(...nodes) {
@@ -220,19 +274,32 @@
       this.map.on("mousemove", (e) => {
         cancelAnimationFrame(frame);
         frame = requestAnimationFrame(() => {
+          if (this.measuring) { this.measure.follow(e.latlng); return; }
           const lines = this.hover ? this.hover(e.latlng) : null;
-          tip.hidden = !lines;
           this.map.getContainer().classList.toggle("can-click", Boolean(lines));
-          if (!lines) return;
-          tip.replaceChildren(...lines.map((x, i) => el("span", i ? "" : "first", x)));
-          const box = this.map.getSize(), p = e.containerPoint;
-          const left = p.x + 14 + tip.offsetWidth > box.x ? p.x - 14 - tip.offsetWidth : p.x + 14;
-          const top = p.y + 14 + tip.offsetHeight > box.y ? p.y - 14 - tip.offsetHeight : p.y + 14;
-          tip.style.transform = `translate(${Math.max(2, left)}px, ${Math.max(2, top)}px)`;
+          this.showTip(lines, e.containerPoint);
         });
       });
       this.map.on("mouseout movestart", () => { cancelAnimationFrame(frame); tip.hidden = true; });
-      this.map.on("click", (e) => { if (this.click) this.click(e.latlng); });
+      this.map.on("click", (e) => this.pick(e.latlng));
+    }
+
+    // What a click does, or Enter at the cursor.
+    pick(latlng) {
+      if (this.measuring) this.measure.add(latlng);
+      else if (this.click) this.click(latlng);
+    }
+
+    // Lines beside a place of the map, or nothing.
+    showTip(lines, p) {
+      const tip = find("tip");
+      tip.hidden = !lines;
+      if (!lines) return;
+      tip.replaceChildren(...lines.map((x, i) => el("span", i ? "" : "first", x)));
+      const box = this.map.getSize();
+      const left = p.x + 14 + tip.offsetWidth > box.x ? p.x - 14 - tip.offsetWidth : p.x + 14;
+      const top = p.y + 14 + tip.offsetHeight > box.y ? p.y - 14 - tip.offsetHeight : p.y + 14;
+      tip.style.transform = `translate(${Math.max(2, left)}px, ${Math.max(2, top)}px)`;
     }
 
     card(title, sub, ...nodes) {
@@ -245,8 +312,10 @@
     }
 
     closeCard() {
-      if (find("card").hidden) return;
-      find("card").hidden = true;
+      const card = find("card");
+      if (card.hidden) return;
+      if (card.contains(document.activeElement)) this.map.getContainer().focus({ preventScroll: true });
+      card.hidden = true;
       if (this.onClose) this.onClose();
     }
 
@@ -255,7 +324,7 @@
       const text = "\ufeff" + rows.map((r) => r.map(BG.csvField).join(",")).join("\r\n") + "\r\n";
       const link = el("a");
       link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-      link.download = this.config.page + ".csv";
+      link.download = [this.config.page, this.state.service, this.state.town].filter(Boolean).join("-").replace(/[^\w.-]/g, "_") + ".csv";
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 1000);
     }

@@ -12,7 +12,13 @@
       this.cy = new Int32Array(n);
       let widest = 1;
       for (let f = 0; f < n; f++) {
-        const box = this._box.slice(4 * this._rings[f], 4 * this._rings[f] + 4);
+        const box = [1e9, 1e9, -1e9, -1e9];
+        for (let r = 4 * this._rings[f]; r < 4 * this._rings[f + 1]; r += 4) {
+          for (const j of [0, 1]) {
+            box[j] = Math.min(box[j], this._box[r + j]);
+            box[j + 2] = Math.max(box[j + 2], this._box[r + j + 2]);
+          }
+        }
         this._cellBox.set(box, 4 * f);
         this.cx[f] = (box[0] + box[2]) / 2;
         this.cy[f] = (box[1] + box[3]) / 2;
@@ -26,42 +32,48 @@
         this._grid.get(key).push(f);
       }
     },
+    // In a map of somebody's own: what is said of a cell under the pointer. It is text, whatever it holds.
+    onAdd(map) {
+      BG.CanvasLayer.prototype.onAdd.call(this, map);
+      this.load().then(() => { if (this.data.texts && this._map) map.on("mousemove", this._say, this); });
+    },
+    onRemove(map) {
+      map.off("mousemove", this._say, this);
+      if (this._said) this._said.remove();
+      BG.CanvasLayer.prototype.onRemove.call(this, map);
+    },
+    _say(e) {
+      const f = this.at(e.latlng), text = f < 0 ? "" : this.data.texts[f];
+      this._said = this._said || L.tooltip({ direction: "top", offset: [0, -6] });
+      if (text) this._said.setLatLng(e.latlng).setContent(BG.el("span", "", text)).addTo(this._map);
+      else this._said.remove();
+    },
     _key(x, y, i = 0, j = 0) {
       return (Math.floor(x / this._side) + i) * 65536 + Math.floor(y / this._side) + j;
     },
     draw(ctx, v) {
-      const d = this.data, side = this._side * v.k;
-      const tiny = side < 6;
-      ctx.globalAlpha = v.zoom >= 13.5 ? 0.8 : 1;
-      this.options.classes.forEach((style, c) => {
-        ctx.beginPath();
-        for (let f = 0; f < d.r.length; f++) {
-          if (d.c[f] !== c || !BG.seen(this._cellBox, f, v)) continue;
-          if (tiny) {
-            this._dot(ctx, v, f, side);
-          } else {
-            for (let i = this._rings[f]; i < this._rings[f + 1]; i++) {
-              BG.trace(ctx, v, d.x, d.y, this._start[i], this._start[i + 1], true);
-            }
-          }
-        }
-        ctx.fillStyle = style.hatch ? BG.hatch(ctx, style.hatch, style.fill, "#ffffff", v.ratio) : style.fill;
-        ctx.fill();
-        if (!tiny && side > 14) {
-          ctx.strokeStyle = "rgba(255,255,255,.7)";
-          ctx.lineWidth = side > 40 ? 1 : 0.5;
-          ctx.stroke();
-        }
-      });
-      ctx.globalAlpha = 1;
+      const d = this.data, side = this._side * v.k, tiny = side < 6, filter = this._filter;
+      const alpha = v.zoom >= 13.5 ? 0.8 : 1;
+      const inks = this.options.classes.map((style) => BG.inkOf(style, v.ratio, alpha));
+      const inkAt = (f) => (filter && !filter(f) ? null : inks[d.c[f]]);
+      BG.raster(ctx, v, { x: d.x, y: d.y, rings: this._rings, starts: this._start, box: this._cellBox }, inkAt, tiny ? side : 0);
+      if (side > 14) this._edges(ctx, v, side, inkAt);
       if (this._marked >= 0) this._outline(ctx, v, this._marked);
     },
-    // A cell of a few pixels: its edges on whole pixels, so that neighbours neither overlap nor part.
-    _dot(ctx, v, f, side) {
-      const left = (this.cx[f] * v.k + v.dx - side / 2) * v.ratio, top = (v.dy - this.cy[f] * v.k - side / 2) * v.ratio;
-      const x = Math.round(left), y = Math.round(top), grow = side * v.ratio;
-      const w = Math.max(1, Math.round(left + grow) - x), h = Math.max(1, Math.round(top + grow) - y);
-      ctx.rect(x / v.ratio, y / v.ratio, w / v.ratio, h / v.ratio);
+    // White lines between cells that are large enough.
+    _edges(ctx, v, side, inkAt) {
+      ctx.beginPath();
+      let count = 0;
+      ctx.strokeStyle = "rgba(255,255,255,.7)";
+      ctx.lineWidth = side > 40 ? 1 : 0.5;
+      for (let f = 0; f < this.data.r.length; f++) {
+        if (!BG.seen(this._cellBox, f, v) || !inkAt(f)) continue;
+        for (let i = this._rings[f]; i < this._rings[f + 1]; i++) {
+          BG.trace(ctx, v, this.data.x, this.data.y, this._start[i], this._start[i + 1], true);
+        }
+        if (++count % 400 === 0) { ctx.stroke(); ctx.beginPath(); }
+      }
+      ctx.stroke();
     },
     _outline(ctx, v, f) {
       ctx.beginPath();
@@ -86,8 +98,12 @@
       for (let i = -1; i <= 1; i++) {
         for (let j = -1; j <= 1; j++) {
           for (const f of this._grid.get(this._key(p.x, p.y, i, j)) || []) {
-            const r = this._rings[f];
-            if (BG.crosses(this.data.x, this.data.y, this._start[r], this._start[r + 1], p)) return f;
+            if (this._filter && !this._filter(f)) continue;
+            let inside = false;
+            for (let r = this._rings[f]; r < this._rings[f + 1]; r++) {
+              inside = BG.crosses(this.data.x, this.data.y, this._start[r], this._start[r + 1], p) !== inside;
+            }
+            if (inside) return f;
           }
         }
       }

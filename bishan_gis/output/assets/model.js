@@ -30,6 +30,75 @@
       return this.c.ages.find((a) => a.key === this.app.state.age) || this.c.ages[0];
     }
 
+    // The zone that is looked at: a township, a direction, or the whole district.
+    scope() {
+      const town = this.app.state.town;
+      return this.townships.find((z) => z.id === town) || this.directions.find((z) => "d." + z.id === town) || this.districts[0];
+    }
+
+    whole() {
+      return this.scope() === this.districts[0];
+    }
+
+    // Whether a cell, or any thing with a township and a direction, lies there.
+    within(zone, dir) {
+      const s = this.scope();
+      return s.kind === "district" || (s.kind === "township" ? zone : dir) === s.index;
+    }
+
+    inScope(i) {
+      return this.within(this.cells.data.zone[i], this.cells.data.dir[i]);
+    }
+
+    // Facilities of a service there.
+    placesOf(s) {
+      if (this.whole()) return this.c.services[s].n;
+      const d = this.points.data;
+      let n = 0;
+      for (let i = 0; i < d.s.length; i++) if (d.s[i] === s && this.within(d.zone[i], d.dir[i])) n += 1;
+      return n;
+    }
+
+    // Townships and directions there, and what they are compared with.
+    scopeTowns() {
+      const s = this.scope();
+      return this.townships.filter((z) => this.whole() || z === s || z.direction === s.name);
+    }
+
+    scopeBars() {
+      const s = this.scope();
+      if (this.whole()) return this.directions;
+      const around = s.kind === "township" ? this.directions.filter((z) => z.name === s.direction) : [];
+      return [s, ...around, this.districts[0]];
+    }
+
+    scopeZones() {
+      const s = this.scope();
+      return this.whole() ? this.zones : [s, ...this.scopeTowns().filter((z) => z !== s)];
+    }
+
+    // The select box of the scope; the page's update() then calls showScope().
+    scopeControl() {
+      const app = this.app;
+      app.goScope = () => { if (!this.whole()) this.goZone(this.scope()); };
+      return app.choose("town", app.t("scope"), [
+        { value: "", text: app.t("zone_district") },
+        ...this.directions.map((z) => ({ value: "d." + z.id, text: z.name, group: app.t("zone_direction") })),
+        ...this.townships.map((z) => ({ value: z.id, text: z.name, group: app.t("zone_township") }))]);
+    }
+
+    // Outline the scope, hide cells beyond it, and go there when it has changed.
+    showScope() {
+      const s = this.scope(), all = this.whole(), zones = this.app.layers.zones;
+      if (this.cells) this.cells._filter = all ? null : (i) => this.inScope(i);
+      zones.setFilter((f) => !all && f === s.at);
+      if (this._shown !== undefined && this._shown !== s.index) {
+        if (all) this.app.home();
+        else this.goZone(s);
+      }
+      this._shown = s.index;
+    }
+
     who() {
       return this.age().key === "all" ? this.app.t("people_all") : this.app.t("people_age", { a: this.age().name });
     }
@@ -177,7 +246,7 @@
       return {
         go: (z) => { this.goZone(z); this.app.lower(); },
         enter: (z) => zones.setFilter((f) => f === z.at),
-        leave: () => zones.setFilter(() => false),
+        leave: () => zones.setFilter((f) => !this.whole() && f === this.scope().at),
       };
     }
 

@@ -11,6 +11,7 @@
     app.controls(
       app.choose("service", app.t("service"), m.serviceOptions()),
       app.choose("age", app.t("age_group"), m.ageOptions()),
+      m.scopeControl(),
     );
     const names = limits.map((b, i) => (i ? app.t("band", { a: limits[i - 1], b }) : app.t("band_first", { b })));
     names.push(app.t("beyond", { n: limits[last - 1] }), app.t("cov_unknown"));
@@ -46,9 +47,11 @@
       for (let i = 0; i < m.n; i++) {
         const at = classOf(s, i), t = m.seconds(s, i), n = people[i];
         column[i] = at;
-        count[at] += 1;
         const status = c.status[cells.data.st[s * m.n + i]];
-        if (t < 0 && status in sub) sub[status] += n;
+        if (m.inScope(i)) {
+          count[at] += 1;
+          if (t < 0 && status in sub) sub[status] += n;
+        }
         for (const zone of [district, cells.data.dir[i], cells.data.zone[i]]) {
           const z = byZone.get(zone);
           if (!z) continue;
@@ -63,21 +66,23 @@
         z.half = quantile(z.pairs, 0.5);
         z.most = quantile(z.pairs, 0.9);
       }
+      m.showScope();
       cells.setClasses(column, styles);
       facilities.setFilter(m.facilityFilter(s));
 
-      const d = byZone.get(district);
-      app.title(app.t("near_title"), service.name, m.age().key === "all" ? "" : m.age().name);
+      const scope = m.scope(), d = byZone.get(scope.index);
+      app.title(m.whole() ? "" : scope.name, app.t("near_title"), service.name, m.age().key === "all" ? "" : m.age().name);
       app.headline(minuteText(d.half) + " " + app.t("min"), app.t("near_caption", { who: m.who(), service: service.name }), [
         [app.t("near_most") + " ", el("b", "", minuteText(d.most)), " " + app.t("min")],
         [app.t("near_far", { n: service.level }) + " ", el("b", "", fmt.people(d.far)), " / " + fmt.exact(d.all) + " " + app.t("people")],
       ]);
-      const dirs = m.directions.map((z) => byZone.get(z.index)).sort((a, b) => b.half - a.half || b.far - a.far);
-      const bars = BG.bars(app, app.t("by_direction"), dirs.map((z) => ({
+      const dirs = m.scopeBars().map((z) => byZone.get(z.index));
+      if (m.whole()) dirs.sort((a, b) => b.half - a.half || b.far - a.far);
+      const bars = BG.bars(app, m.whole() ? app.t("by_direction") : scope.name, dirs.map((z) => ({
         name: z.name, color: z.color, value: minuteText(z.half) + " " + app.t("min"),
         sub: minuteText(z.most) + " " + app.t("min"),
         parts: [...z.sums].map((n, i) => ({ share: n / z.all, fill: styles[i].fill, hatch: styles[i].hatch })),
-      })), [app.t("near_50"), app.t("near_90s")], app.t("far_first"));
+      })), [app.t("near_50"), app.t("near_90s")], m.whole() ? app.t("far_first") : "");
       const columns = [
         { text: app.t("zone_township"), value: (r) => r.name, show: (r) => r.name },
         { text: app.t("near_half"), value: (r) => r.half, show: (r) => minuteText(r.half) },
@@ -85,8 +90,8 @@
         { text: app.t("near_over", { n: service.level }), value: (r) => r.far, show: (r) => fmt.people(r.far) },
         { text: app.t("population"), value: (r) => r.all, show: (r) => fmt.people(r.all) },
       ];
-      const towns = m.townships.map((z) => byZone.get(z.index));
-      app.panel(bars, BG.table(app, app.t("by_township"), columns, towns, { ...d, name: app.t("sum") }, m.rowActions()),
+      const towns = m.scopeTowns().map((z) => byZone.get(z.index));
+      app.panel(bars, BG.table(app, app.t("by_township"), columns, towns, { ...d, name: m.whole() ? app.t("sum") : scope.name }, m.rowActions()),
         m.clause(service));
       const part = [sub.unreachable ? app.t("incl_unreachable", { n: fmt.people(sub.unreachable) }) : "",
         sub.off_network ? app.t("incl_off_network", { n: fmt.people(sub.off_network) }) : ""].filter(Boolean);
@@ -95,13 +100,13 @@
           style: styles[i], text, value: fmt.people(d.sums[i]), muted: !count[i] })),
           note: part.join(" ") || null },
         { title: app.t("legend_more"), rows: [{ style: { fill: k.ink, shape: "dot" }, text: service.name,
-          value: fmt.exact(service.n) + " " + app.t("places") }], note: app.t("speed_note", c.profile) },
+          value: fmt.exact(m.placesOf(s)) + " " + app.t("places") }], note: app.t("speed_note", c.profile) },
       ]);
       document.getElementById("legend").dataset.numbers = [...d.sums].join(",");
 
       app.table = () => [
         [app.t("zone"), app.t("service"), app.t("age_group"), app.t("near_half"), app.t("near_90"), ...names, app.t("population")],
-        ...[...byZone.values()].map((z) => [z.name, service.name, m.age().name, minuteText(z.half), minuteText(z.most), ...z.sums, z.all]),
+        ...m.scopeZones().map((z) => byZone.get(z.index)).map((z) => [z.name, service.name, m.age().name, minuteText(z.half), minuteText(z.most), ...z.sums, z.all]),
       ];
       app.hover = (latlng) => {
         const f = app.isOn("facilities") ? facilities.at(latlng) : -1;

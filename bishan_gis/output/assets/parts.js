@@ -1,4 +1,4 @@
-// Parts that pages share: bars, sortable table, search, print.
+// Parts that pages share: bars, sortable table, search.
 (function (BG) {
   "use strict";
   const el = BG.el;
@@ -130,49 +130,5 @@
       e.preventDefault();
     });
     input.addEventListener("blur", () => setTimeout(close, 150));
-  };
-
-  // All canvases as one with a white ground: on paper a browser may paint each canvas opaque, hiding those below.
-  BG.flatten = function (map) {
-    const order = (c) => Number(c.parentNode.style.zIndex);
-    const all = [...map.getContainer().querySelectorAll("canvas.bg-canvas")].sort((a, b) => order(a) - order(b));
-    const pane = map.getPane("bg-print") || map.createPane("bg-print");
-    const one = all[0].cloneNode();
-    one.className = "print-canvas";
-    pane.style.zIndex = 390;
-    const ctx = one.getContext("2d");
-    ctx.fillStyle = "#ffffff";
-    ctx.fillRect(0, 0, one.width, one.height);
-    all.forEach((c) => ctx.drawImage(c, 0, 0));
-    pane.append(one);
-    return one;
-  };
-
-  // Print takes the drawing as it stands, on A4 across, with canvases drawn finer.
-  BG.printer = function (app) {
-    let before = null, sheet = null;
-    const begin = () => {
-      if (BG.printing) return;
-      before = { home: app.atHome(), zoom: app.map.getZoom(), centre: app.map.getCenter(), box: app.map.getBounds() };
-      BG.printing = true;
-      document.body.classList.add("printing");
-      app._arrange();
-      app.map.invalidateSize({ animate: false });
-      app.map.fitBounds(before.home ? app.config.bounds : before.box, {
-        animate: false, paddingBottomRight: before.home ? [230, 8] : [0, 0] });
-      sheet = BG.flatten(app.map);
-    };
-    const end = () => {
-      if (!BG.printing) return;
-      BG.printing = false;
-      sheet.remove();
-      document.body.classList.remove("printing");
-      app._arrange();
-      app.map.invalidateSize({ animate: false });
-      app.map.setView(before.centre, before.zoom, { animate: false });
-    };
-    window.addEventListener("beforeprint", begin);
-    window.addEventListener("afterprint", end);
-    document.getElementById("b-print").addEventListener("click", () => window.print());
   };
 })(window.BG = window.BG || {});

@@ -39,7 +39,8 @@ def render_maps(results: Any) -> dict[str, str]:
     Returns
     -------
     dict
-        File name -> HTML text. Equal results give equal text.
+        File name -> HTML text. Equal results give equal text. A page that the results cannot fill, such as the gaps
+        of a run that did not look for them, is left out and not linked.
 
     Raises
     ------
@@ -48,14 +49,9 @@ def render_maps(results: Any) -> dict[str, str]:
     StudyError
         Online tiles are asked for and their key is not set.
     """
+    from bishan_gis.output.maps.catalogue import PAGES, pages_of
     from bishan_gis.output.maps.context import Context
-    from bishan_gis.output.maps.index import index_page
-    from bishan_gis.output.maps.pages import coverage_page, district_page, nearest_page
 
     context = Context(results)
-    return {
-        "index.html": index_page(context),
-        "district.html": district_page(context),
-        "coverage.html": coverage_page(context),
-        "nearest.html": nearest_page(context),
-    }
+    context.pages[:] = pages_of(context)
+    return {f"{key}.html": PAGES[key].make(context) for key in context.pages}

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bishan_gis.crs import load_crs
+from bishan_gis.crs import areas_km2, load_crs
 from bishan_gis.errors import SchemaError, StudyError
 from bishan_gis.output.labels import Labels, load_labels
-from bishan_gis.output.maps.shapes import areas_km2
 from bishan_gis.output.tokens import DIRECTIONS, FAMILIES, GROUPS, tokens
 from bishan_gis.schema import KINDS, STATUS
 
@@ -56,10 +55,13 @@ class Context:
         The results of a pipeline run (:class:`bishan_gis.pipeline.Results`).
     layers : dict
         Layers that several pages show, once they are made.
+    pages : list of str
+        Keys of the pages that are made, in the order of their links.
     """
 
     results: Any
     layers: dict[str, PackedLayer] = field(default_factory=dict)
+    pages: list[str] = field(default_factory=lambda: ["index", "district", "coverage", "nearest"])
 
     @cached_property
     def labels(self) -> Labels:

@@ -46,7 +46,7 @@ __all__ = [
     "leaflet",
 ]
 
-_LIBRARY = ("pack.js", "format.js", "canvas.js", "marks.js")
+_LIBRARY = ("pack.js", "format.js", "canvas.js", "raster.js", "marks.js")
 
 
 @cache
@@ -144,7 +144,8 @@ class OfflineMap(folium.Map):  # type: ignore[misc]
         """Put Leaflet into the head, then draw."""
         figure: Any = self.get_root()
         script, style = leaflet()
-        figure.header.add_child(Raw(f"<style>{style}</style>"), name="leaflet_css")
+        own = "html,body{height:100%;margin:0}.folium-map{height:100%}"
+        figure.header.add_child(Raw(f"<style>{style}{own}</style>"), name="leaflet_css")
         figure.header.add_child(Raw(f"<script>{script}</script>"), name="leaflet_js")
         return super().render(**kwargs)  # type: ignore[no-untyped-call]
 
@@ -250,7 +251,7 @@ class PackedPolygons(PackedLayer):
     def __init__(
         self,
         polygons: ArrayLike,
-        crs: CRS,
+        crs: CRS | str,
         *,
         classes: Sequence[Mapping[str, Any]],
         extra: Mapping[str, Column] | None = None,
@@ -263,9 +264,57 @@ class PackedPolygons(PackedLayer):
 
 
 class PackedCells(PackedPolygons):
-    """Many small polygons that are found under the pointer; drawn as squares of 2 px where they are tiny."""
+    """Many small polygons that are found under the pointer; hundreds of thousands stay fluid.
+
+    In a map of one's own: give `classes` and `of_class`, and `texts` for what is said under the pointer.
+
+    Parameters
+    ----------
+    polygons : array_like of shapely geometry
+        (Multi)polygons in `crs`; small ones, such as the squares of a grid.
+    crs : pyproj.CRS
+        Their CRS.
+    classes : sequence of dict
+        ``fill, hatch`` of each class.
+    of_class : array_like of int, optional
+        Class of each polygon, 0 to 254; 255 is not drawn. All are of class 0 if it is left out.
+    texts : sequence of str, optional
+        What is said of each polygon under the pointer; shown as text, whatever it holds.
+    extra : mapping, optional
+        Further columns for a script of one's own.
+    **options
+        Options of :class:`PackedPolygons` and of the layer.
+
+    Examples
+    --------
+    >>> import folium, shapely
+    >>> m = folium.Map([29.59, 106.22], zoom_start=12, tiles=None)
+    >>> squares = shapely.box([615000, 615100], 3274000, [615100, 615200], 3274100)
+    >>> classes = [{"fill": "#08519c"}, {"fill": "#d94801"}]
+    >>> layer = PackedCells(squares, "EPSG:4544", classes=classes, of_class=[0, 1], texts=["near", "far"]).add_to(m)
+    >>> len(layer.packed) < 400
+    True
+    """
 
     _script_class = "Cells"
+
+    def __init__(
+        self,
+        polygons: ArrayLike,
+        crs: CRS | str,
+        *,
+        classes: Sequence[Mapping[str, Any]],
+        of_class: ArrayLike | None = None,
+        texts: Sequence[str] | None = None,
+        extra: Mapping[str, Column] | None = None,
+        **options: Any,
+    ) -> None:
+        columns = dict(extra or {})
+        if of_class is not None:
+            columns["c"] = ("u8", of_class)
+        if texts is not None:
+            columns["texts"] = ("js", [str(text) for text in texts])
+        super().__init__(polygons, crs, classes=classes, extra=columns, **options)
 
 
 class PackedPoints(PackedLayer):

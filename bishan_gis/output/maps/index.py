@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from bishan_gis.output.maps import numbers as fmt
+from bishan_gis.output.maps.catalogue import page_groups
 from bishan_gis.output.maps.elements import asset
 from bishan_gis.output.maps.page import finish, frame_words, template
 from bishan_gis.output.maps.pictures import pictures
@@ -87,6 +88,68 @@ def _headlines(context: Context, services: list[dict[str, Any]]) -> list[dict[st
     ]
 
 
+def _finding_headlines(context: Context) -> list[dict[str, str]]:
+    """Return what a run with findings adds: completeness, the first gap, the policy, the first plan."""
+    findings = getattr(context.results, "findings", None)
+    if findings is None:
+        return []
+    t, gaps, english = context.labels, findings.gaps, context.labels.lang == "en"
+    out = []
+    people = gaps.cells["people"].to_numpy(float)
+    low = gaps.completeness["completeness_low"].reindex(gaps.cells["cell_id"]).fillna(0).to_numpy(float)
+    mean = float((people * low).sum())
+    out.append(
+        {
+            "title": t("cmp_title"),
+            "big": fmt.percent(mean, float(people.sum())),
+            "text": t("cmp_caption", n=len(gaps.state.services), who=""),
+            "sub": t("idx_lacking", n=fmt.people(gaps.people_lacking)),
+            "link": "completeness.html",
+        }
+    )
+    if len(gaps.areas.table):
+        first = gaps.areas.table.iloc[0]
+        out.append(
+            {
+                "title": t("idx_first_gap"),
+                "big": fmt.people(int(first["people"])),
+                "text": str(first["place_en" if english else "place_zh"]),
+                "sub": t("idx_without", service=str(first["service_en" if english else "service_zh"])),
+                "link": "gaps.html",
+            }
+        )
+    if "scorecard" in context.pages:
+        policy = findings.policy
+        done = int((policy["state"] == "evaluated").sum())
+        out.append(
+            {
+                "title": t("scr_policy"),
+                "big": f"{done} / {len(policy)}",
+                "text": t("scr_policy_caption"),
+                "sub": t("idx_not_met", n=int((policy["verdict"] == "not_met").sum())),
+                "link": "scorecard.html#view=policy",
+            }
+        )
+    if findings.plans:
+        plan = findings.plans[0].facts
+        out.append(
+            {
+                "title": t("idx_plan", service=str(plan["service_en" if english else "service_zh"])),
+                "big": "+" + fmt.people(plan["people_new"]),
+                "text": t(
+                    "sit_caption",
+                    n=plan["n_sites"],
+                    service=str(plan["service_en" if english else "service_zh"]),
+                    min=f"{plan['cutoff_min']:g}",
+                    who="",
+                ),
+                "sub": t("sit_optimal") if plan["status"] == "optimal" else "",
+                "link": "siting.html",
+            }
+        )
+    return out
+
+
 def index_page(context: Context) -> str:
     """Return the overview; it has no script."""
     t, study = context.labels, context.results.study
@@ -94,14 +157,21 @@ def index_page(context: Context) -> str:
     services = _services(context)
     drawings = pictures(context)
     title = (study.title_en or study.title) if t.lang == "en" else study.title
-    maps = [
+    groups = [
         {
-            "href": f"{page}.html",
-            "title": t(f"page_{page}"),
-            "text": t(f"idx_{page}_text"),
-            "picture": drawings[page],
+            "title": t(f"pages_{group}"),
+            "text": t.get(f"idx_pages_{group}", ""),
+            "maps": [
+                {
+                    "href": f"{page}.html",
+                    "title": t(f"page_{page}"),
+                    "text": t.get(f"idx_{page}_text", ""),
+                    "picture": drawings.get(page, ""),
+                }
+                for page in pages
+            ],
         }
-        for page in ("district", "coverage", "nearest")
+        for group, pages in page_groups(context).items()
     ]
     english = t.lang == "en"
     datasets = [
@@ -123,8 +193,8 @@ def index_page(context: Context) -> str:
         csp="@@content-policy@@",
         style=css_variables() + asset("page.css") + asset("index.css") + asset("media.css"),
         title=title or context.place,
-        headlines=_headlines(context, services),
-        maps=maps,
+        headlines=_headlines(context, services) + _finding_headlines(context),
+        groups=groups,
         services=services,
         directions=[z for z in zones if z["kind"] == "direction"],
         townships=[z for z in zones if z["kind"] == "township"],

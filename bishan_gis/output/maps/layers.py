@@ -23,11 +23,20 @@ from bishan_gis.output.tokens import BASEMAP, FONT, REACH, ROAD_CLASSES, ROADS
 from bishan_gis.schema import KINDS, STATUS
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from numpy.typing import NDArray
 
     from bishan_gis.output.maps.context import Context
 
-__all__ = ["basemap_layers", "cell_layer", "circle_layer", "facility_layer", "place_layer", "zone_layers"]
+__all__ = [
+    "basemap_layers",
+    "cell_layer",
+    "circle_layer",
+    "facility_layer",
+    "ordered_cells",
+    "place_layer",
+    "zone_layers",
+]
 
 _CIRCLES_BUDGET = 1_300_000
 
@@ -129,10 +138,15 @@ def _seconds(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(known, np.ceil(np.where(known, values, 0)), -1).astype(np.int64)
 
 
+def ordered_cells(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return cells in the order that every page has them in."""
+    return cells.iloc[_morton(cells["x"].to_numpy(float), cells["y"].to_numpy(float))]
+
+
 def cell_layer(context: Context) -> PackedCells:
     """Return the cells with people, zone, and for each service time, status and which facility."""
     results = context.results
-    cells = results.cells.iloc[_morton(results.cells["x"].to_numpy(float), results.cells["y"].to_numpy(float))]
+    cells = ordered_cells(results.cells)
     services = list(context.services.index)
     access = results.access
     access = access[(access["measure"] == "nearest") & access["service"].isin(services)]

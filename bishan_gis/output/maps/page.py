@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from branca.element import Element, Figure
 from folium.template import Template
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from bishan_gis.output.maps.elements import OfflineMap, PackedLayer, PageStart, Raw, asset
 from bishan_gis.output.tokens import css_variables
@@ -18,12 +19,13 @@ from bishan_gis.output.tokens import css_variables
 if TYPE_CHECKING:
     from bishan_gis.output.maps.context import Context
 
-__all__ = ["PAGES", "content_policy", "finish", "frame_words", "map_page", "template"]
+__all__ = ["content_policy", "finish", "frame_words", "map_page", "navigation", "template"]
 
-PAGES = ("index", "district", "coverage", "nearest")
+#: As many pages stand in one row; of more, each group gets a menu.
+_FEW_PAGES = 5
 _CSP = "@@content-policy@@"
 _TIANDITU = "https://*.tianditu.gov.cn"
-_SCRIPTS = ("frame.js", "parts.js", "model.js")
+_SCRIPTS = ("frame.js", "parts.js", "paper.js", "measure.js", "keys.js", "model.js")
 
 
 class Page(Figure):  # type: ignore[misc]
@@ -52,14 +54,40 @@ def template(name: str, **values: Any) -> str:
     return env.from_string(asset(name)).render(**values)
 
 
+def navigation(context: Context, page: str) -> Markup:
+    """Return the links to every page that is made: one row if they are few, else a menu for each group.
+
+    Parameters
+    ----------
+    context : Context
+        What all pages share; its ``pages`` are linked, in the groups of :mod:`bishan_gis.output.maps.catalogue`.
+    page : str
+        Key of the page that the links stand on.
+    """
+    from bishan_gis.output.maps.catalogue import page_groups
+
+    t = context.labels
+
+    def link(key: str) -> dict[str, Any]:
+        return {"href": f"{key}.html", "text": t(f"page_{key}"), "here": key == page}
+
+    grouped = page_groups(context)
+    inside = {key for keys in grouped.values() for key in keys}
+    groups: list[dict[str, Any]] = [{"name": "", "links": [link(key) for key in context.pages if key not in inside]}]
+    for name, keys in grouped.items():
+        links = [link(key) for key in keys]
+        few = len(links) == 1 or len(context.pages) <= _FEW_PAGES
+        here = next((one["text"] for one in links if one["here"]), "")
+        groups.append({"name": "" if few else t(f"pages_{name}"), "here": here, "links": links})
+    return Markup(template("nav.html", t=t, groups=groups))
+
+
 def frame_words(context: Context, page: str) -> dict[str, Any]:
     """Return what the templates of every page need."""
-    t = context.labels
-    links = [{"href": f"{p}.html", "text": t(f"page_{p}"), "here": p == page} for p in PAGES]
     return {
-        "t": t,
+        "t": context.labels,
         "place": context.place,
-        "links": links,
+        "nav": navigation(context, page),
         "strip": context.warning(),
         "data": context.data_lines(),
         "facts": context.facts(),
@@ -74,22 +102,23 @@ def _name_in_order(element: Element, count: list[int]) -> None:
         _name_in_order(child, count)
 
 
-def content_policy(html: str, *, tiles: bool) -> str:
-    """Return the policy of a page: its own scripts by their hash, nothing from outside."""
+def content_policy(html: str, *, tiles: bool, worker: bool = False) -> str:
+    """Return the policy of a page: its own scripts by their hash, nothing from outside; a worker only if asked for."""
     scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode("ascii") for s in scripts]
     allowed = " ".join(f"'sha256-{h}'" for h in dict.fromkeys(hashes)) or "'none'"
     images = f"data: blob: {_TIANDITU}" if tiles else "data: blob:"
+    workers = "; worker-src blob:" if worker else ""
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src {images}; "
-        "font-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
+        f"font-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'{workers}"
     )
 
 
-def finish(html: str, *, tiles: bool = False) -> str:
+def finish(html: str, *, tiles: bool = False, worker: bool = False) -> str:
     """Return the page with its content policy, and ends of lines as Unix has them."""
     html = html.replace("\r\n", "\n")
-    return html.replace(_CSP, content_policy(html, tiles=tiles), 1)
+    return html.replace(_CSP, content_policy(html, tiles=tiles, worker=worker), 1)
 
 
 def map_page(
@@ -99,6 +128,9 @@ def map_page(
     *,
     switches: Sequence[tuple[str, bool, Sequence[str]]],
     config: Mapping[str, Any],
+    scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
+    worker: bool = False,
 ) -> str:
     """Return the HTML of a page round a map.
 
@@ -107,13 +139,17 @@ def map_page(
     context : Context
         What all pages share.
     page : str
-        One of :data:`PAGES`; also the name of the page's script.
+        Key of the page; also the name of its script.
     layers : mapping
         Name -> layer, as the script knows them.
     switches : sequence of (key, on, names)
         Entries of the layer list: label ``layer_<key>``, whether on at first, and the layers it switches.
     config : mapping
         Settings of this page beside the common ones.
+    scripts, styles : sequence of str
+        Further assets of this page: scripts run between the frame and the page's own, styles come after the common.
+    worker : bool
+        The page runs a worker, made of its own scripts.
     """
     t = context.labels
     title = f"{context.place} · {t(f'page_{page}')}"
@@ -138,10 +174,10 @@ def map_page(
     }
     settings = every | context.config() | dict(config)
     folium_map.add_child(PageStart(names, settings, template("stage.html", **words)))
-    style = css_variables() + asset("page.css") + asset("media.css")
+    style = css_variables() + "".join(asset(n) for n in ("page.css", "media.css", *styles))
     figure.html.add_child(Raw(template("frame.html", **words)), name="frame")
     figure.header.add_child(Raw(f"<style>{style}</style>"), name="page_css")
-    code = "\n".join(asset(n) for n in (*_SCRIPTS, f"{page}.js"))
+    code = "\n".join(asset(n) for n in (*_SCRIPTS, *scripts, f"{page}.js"))
     figure.html.add_child(Raw(f"<script>{code}</script>"), name="page_js")
     _name_in_order(figure, [0])
-    return finish(figure.render(), tiles=context.tiles)
+    return finish(figure.render(), tiles=context.tiles, worker=worker)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.crs import areas_km2
 from bishan_gis.output.maps.context import Context, whole
 from bishan_gis.output.maps.elements import PackedData, PackedLayer, PackedPolygons, PackedRings
 from bishan_gis.output.maps.layers import (
@@ -21,13 +22,12 @@ from bishan_gis.output.maps.layers import (
     zone_layers,
 )
 from bishan_gis.output.maps.page import map_page
-from bishan_gis.output.maps.shapes import areas_km2
 from bishan_gis.output.tokens import CONTROL_LINES, FONT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["coverage_page", "district_page", "landuse_classes", "nearest_page"]
+__all__ = ["Switch", "base_layers", "coverage_page", "district_page", "land_class", "landuse_classes", "nearest_page"]
 
 Switch = tuple[str, bool, tuple[str, ...]]
 
@@ -39,13 +39,14 @@ def landuse_classes() -> dict[str, dict[str, str]]:
     return {row["code"]: row for row in csv.DictReader(text.splitlines())}
 
 
-def _land_class(code: str) -> dict[str, str] | None:
+def land_class(code: str) -> dict[str, str] | None:
     """Return the class of a code, or of the class above it that is known."""
     known = landuse_classes()
     return next((known[code[:n]] for n in range(len(code), 1, -1) if code[:n] in known), None)
 
 
-def _base(context: Context) -> tuple[dict[str, PackedLayer], list[Switch]]:
+def base_layers(context: Context) -> tuple[dict[str, PackedLayer], list[Switch]]:
+    """Return what lies under every page, and its entries in the layer list; the cells are made, and left out."""
     if not context.layers:
         context.layers.update(basemap_layers(context) | zone_layers(context))
         context.layers.update(facilities=facility_layer(context), places=place_layer(context))
@@ -63,7 +64,7 @@ def _base(context: Context) -> tuple[dict[str, PackedLayer], list[Switch]]:
 def coverage_page(context: Context) -> str:
     """Return the page of who is covered: service, cutoff and age group to choose."""
     results = context.results
-    layers, base = _base(context)
+    layers, base = base_layers(context)
     numbers = context.numbers
     service_cut = pd.MultiIndex.from_product([context.services.index, context.cutoffs])
     circles = results.circles
@@ -106,7 +107,7 @@ def coverage_page(context: Context) -> str:
 
 def nearest_page(context: Context) -> str:
     """Return the page of minutes to the nearest facility."""
-    layers, base = _base(context)
+    layers, base = base_layers(context)
     layers["cells"] = context.layers["cells"]
     switches: list[Switch] = [("cells", True, ("cells",)), ("facilities", True, ("facilities",)), *base]
     state = {"service": context.default_service, "age": context.ages[0]}
@@ -116,7 +117,7 @@ def nearest_page(context: Context) -> str:
 def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
     frame = context.results.landuse
     codes = frame["code"].astype(str).to_numpy()
-    found = [_land_class(c) for c in codes]
+    found = [land_class(c) for c in codes]
     legend_name = np.array([f["legend"] if f else codes[i] for i, f in enumerate(found)], dtype=object)
     area = areas_km2(frame)
     rows: list[dict[str, Any]] = []
@@ -154,7 +155,7 @@ def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
 
 
 def _text_name(name: Any, code: str) -> str:
-    known = _land_class(code)
+    known = land_class(code)
     return name if isinstance(name, str) and name else (known["name"] if known else "")
 
 
@@ -183,7 +184,7 @@ def _control(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
 def district_page(context: Context) -> str:
     """Return the page of directions, townships, land use, control lines and facilities."""
     results = context.results
-    layers, base = _base(context)
+    layers, base = base_layers(context)
     rows = context.zone_rows
     dirs = rows[rows["zone_kind"] == "direction"]
     layers["directions"] = PackedPolygons(

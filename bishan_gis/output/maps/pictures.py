@@ -7,10 +7,23 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import shapely
 
 from bishan_gis.output.maps.shapes import to_mercator
-from bishan_gis.output.tokens import BASEMAP, GAP, INK, NEAREST, NEAREST_MIN, UNKNOWN, reach_colors
+from bishan_gis.output.tokens import (
+    BASEMAP,
+    COMPLETENESS,
+    GAP,
+    INK,
+    MISSING,
+    NEAREST,
+    NEAREST_MIN,
+    REACH,
+    SITE,
+    UNKNOWN,
+    reach_colors,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,15 +150,79 @@ def pictures(context: Context) -> dict[str, str]:
     minutes[~np.isfinite(value) & (leaves <= NEAREST_MIN[-1] * 60)] = UNKNOWN
 
     out = {}
-    for page in ("district", "coverage", "nearest"):
-        paper = _Paper(context, None if page == "district" else _core(context))
+    paints = {"coverage": colors, "nearest": minutes} | _finding_colors(context)
+    for page in context.pages:
+        if page != "district" and page not in paints and page != "scorecard":
+            continue
+        paper = _Paper(context, None if page in ("district", "scorecard") else _core(context))
         _frame(paper, context, tint=page == "district")
         if page == "district":
             points = context.facilities.geometry
             at = np.column_stack([points.x, points.y])
             paper.squares(at, np.full(len(at), INK["ink"], dtype=object), side * 1.5)
+        elif page == "scorecard":
+            for shape, color in _scores(context):
+                paper.polygons([shape], color)
         else:
-            paper.squares(xy, colors if page == "coverage" else minutes, side)
+            paper.squares(xy, paints[page], side)
+        if page == "siting":
+            at = context.results.findings.plans[0].plan.sites[["x", "y"]].to_numpy(float)
+            paper.squares(at, np.full(len(at), INK["paper"], dtype=object), side * 3.4)
+            paper.squares(at, np.full(len(at), SITE, dtype=object), side * 2.6)
         _edges(paper, context)
         out[page] = paper.uri()
     return out
+
+
+def _finding_colors(context: Context) -> dict[str, NDArray[np.object_]]:
+    """Return a colour for every cell on the pages that a run with findings has."""
+    findings = getattr(context.results, "findings", None)
+    if findings is None:
+        return {}
+    from bishan_gis.output.maps.completeness_page import natural_breaks
+    from bishan_gis.output.maps.siting_page import CELL_STATES, plan_cells
+
+    cells, gaps = context.results.cells, findings.gaps
+    place = pd.Index(gaps.cells["cell_id"]).get_indexer(cells["cell_id"])
+    low = gaps.completeness["completeness_low"].reindex(cells["cell_id"]).fillna(0).to_numpy(float)
+    breaks = np.array(natural_breaks(low, cells["people"].to_numpy(np.int64), len(COMPLETENESS)))
+    out = {"completeness": np.array(COMPLETENESS, dtype=object)[np.searchsorted(breaks + 1e-9, low)]}
+    lacking = gaps.state.deficient.sum(axis=0)[place]
+    ends = np.ceil(len(gaps.state.services) * np.arange(6) / 5)
+    out["gaps"] = np.array(MISSING, dtype=object)[np.searchsorted(ends, lacking)]
+    if "shelter" in context.services.index and "shelters" in context.pages:
+        mine = context.results.facilities
+        mine = mine.loc[mine["service"] == "shelter", ["x", "y"]].to_numpy(float)
+        near = _within(cells[["x", "y"]].to_numpy(float), mine, 500.0)
+        out["shelters"] = np.where(near, REACH[0], MISSING[2]).astype(object)
+    if findings.plans:
+        state, _ = plan_cells(findings.plans[0], pd.DataFrame(cells[["cell_id"]]))
+        colors = {"served": REACH[2], "new": REACH[0]}
+        of_state = np.array([colors.get(s, MISSING[2]) for s in CELL_STATES], dtype=object)
+        out["siting"] = of_state[state]
+    return out
+
+
+def _within(at: NDArray[np.float64], places: NDArray[np.float64], metres: float) -> NDArray[np.bool_]:
+    from scipy.spatial import cKDTree
+
+    if not len(places):
+        return np.zeros(len(at), dtype=bool)
+    distance, _ = cKDTree(places).query(at)
+    return np.asarray(distance <= metres, dtype=bool)
+
+
+def _scores(context: Context) -> list[tuple[Any, str]]:
+    """Return the townships with the colour of their score."""
+    from bishan_gis.output.maps.completeness_page import natural_breaks
+    from bishan_gis.output.maps.scorecard_page import town_scores
+
+    scores = town_scores(context)["score"]
+    breaks = np.array(natural_breaks(scores.to_numpy(float), np.ones(len(scores), np.int64), len(COMPLETENESS)))
+    rows = context.zone_rows[context.zone_rows["zone_kind"] == "township"]
+    shapes = dict(zip(rows["zone_id"].astype(str), rows.geometry, strict=True))
+    return [
+        (shapes[str(z)], COMPLETENESS[int(np.searchsorted(breaks + 1e-9, v))])
+        for z, v in scores.items()
+        if shapes.get(str(z)) is not None
+    ]

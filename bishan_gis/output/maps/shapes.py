@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.output.maps.pack import Column
 
-__all__ = ["areas_km2", "line_columns", "point_columns", "polygon_columns", "to_mercator"]
+__all__ = ["line_columns", "point_columns", "polygon_columns", "to_mercator"]
 
 
 @lru_cache(maxsize=8)
@@ -30,11 +30,6 @@ def to_mercator(x: ArrayLike, y: ArrayLike, crs: CRS | str) -> NDArray[np.float6
     name = crs if isinstance(crs, str) else crs.to_string()
     mx, my = _to_mercator(name).transform(np.asarray(x), np.asarray(y))
     return np.column_stack([mx, my]).astype(float).reshape(-1, 2)
-
-
-def areas_km2(frame: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    """Return the area of each shape on the ellipsoid [km2]; a plane CRS is off by up to 0.1 % away from its axis."""
-    return np.asarray(frame.geometry.to_crs(6933).area.to_numpy(float) / 1e6)
 
 
 def _quantise(xy: NDArray[np.float64], step: float) -> tuple[dict[str, float], NDArray[np.int64]]:
@@ -57,7 +52,7 @@ def point_columns(x: ArrayLike, y: ArrayLike, crs: CRS, *, step: float = 1.0) ->
 
 
 def _columns(
-    coords: NDArray[np.float64], path: NDArray[np.int64], n_paths: int, crs: CRS, step: float
+    coords: NDArray[np.float64], path: NDArray[np.int64], n_paths: int, crs: CRS | str, step: float
 ) -> dict[str, Column]:
     geo, xy = _quantise(to_mercator(coords[:, 0], coords[:, 1], crs), step)
     path, xy = _drop_repeats(path, xy)
@@ -89,7 +84,7 @@ def line_columns(
 
 
 def polygon_columns(
-    polygons: gpd.GeoSeries | Any, crs: CRS, *, step: float = 1.0, simplify_m: float = 0.0
+    polygons: gpd.GeoSeries | Any, crs: CRS | str, *, step: float = 1.0, simplify_m: float = 0.0
 ) -> dict[str, Column]:
     """Return (multi)polygons as columns ``g, n, x, y, r``; ``r`` counts the rings of each polygon.
 

@@ -1,0 +1,116 @@
+"""The page of scores: townships by the services their people reach, and the policy, element by element."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bishan_gis.output.maps.completeness_page import natural_breaks
+from bishan_gis.output.maps.elements import PackedPolygons
+from bishan_gis.output.maps.findings import SCRIPTS, STYLES, finding_layers, gaps_of, judged_services, number
+from bishan_gis.output.maps.page import map_page
+from bishan_gis.output.tokens import COMPLETENESS
+from bishan_gis.planning.policy_measures import scorecard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bishan_gis.output.maps.context import Context
+
+__all__ = ["scorecard_page", "town_scores"]
+
+
+def town_scores(context: Context) -> pd.DataFrame:
+    """Return the scores of the townships, as element 64 of the policy has them."""
+    from bishan_gis.planning.policy_rules import Evidence
+
+    evidence = Evidence(context.results)
+    return scorecard(context.results.coverage, evidence.walked)
+
+
+def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the people of each zone within reach of each judged service, at the cutoff its score counts."""
+    out = []
+    for i, service in enumerate(services):
+        if not service["judged"]:
+            continue
+        at = int(np.searchsorted(np.array(context.cutoffs), float(service["level"])))
+        if at >= len(context.cutoffs):
+            continue
+        rows = context.numbers[:, i, at, 0, :]
+        out.append({"s": i, "cutoff": context.cutoffs[at], "rows": rows[:, 1:].tolist()})
+    return out
+
+
+def _elements(context: Context) -> list[dict[str, Any]]:
+    """Return the policy as the page tells it."""
+    english = context.labels.lang == "en"
+    rows = []
+    for row in context.results.findings.policy.to_dict("records"):
+        rows.append(
+            {
+                "number": int(row["number"]),
+                "work": str(row["key_work"]),
+                "phrase": str(row["meaning"] if english else row["phrase"]),
+                "state": str(row["state"]),
+                "indicator": str(row["indicator_en" if english else "indicator"]),
+                "value": number(row["value"]),
+                "high": number(row["value_high"]),
+                "unit": str(row["unit"]),
+                "verdict": str(row["verdict"]),
+                "clause": str(row["clause"]),
+                "tag": str(row["tag"]),
+                "kind": str(row["kind"]),
+                "said": str(row["said_en" if english else "said_zh"]),
+                "needs": str(row["how_to_provide_en" if english else "how_to_provide_zh"]),
+            }
+        )
+    return rows
+
+
+def scorecard_page(context: Context) -> str:
+    """Return the page of scores and of the policy."""
+    layers, base = finding_layers(context)
+    del layers["cells"], layers["outline"]
+    scores = town_scores(context)
+    rows = context.zone_rows
+    towns = rows[rows["zone_kind"] == "township"]
+    services = judged_services(context) if gaps_of(context) is not None else context.config()["services"]
+    table = [
+        {
+            "zone": context.zone_index["township", str(zone)],
+            "rank": int(r["rank"]),
+            "score": round(float(r["score"]), 6),
+            "high": round(float(r["score_high"]), 6),
+            "people": int(r["people"]),
+            "services": int(r["services"]),
+        }
+        for zone, r in scores.iterrows()
+        if ("township", str(zone)) in context.zone_index
+    ]
+    values = np.array([r["score"] for r in table])
+    breaks = natural_breaks(values, np.ones(len(values), dtype=np.int64), len(COMPLETENESS)) if len(values) else []
+    by_zone = {r["zone"]: int(np.searchsorted(np.array(breaks) + 1e-9, r["score"])) for r in table}
+    classes = [{"fill": c, "stroke": "#ffffff", "width": 1} for c in COMPLETENESS[: max(1, len(breaks))]]
+    classes.append({"fill": "#96969633", "hatch": "/", "stroke": "#ffffff", "width": 1})
+    code = [by_zone.get(int(i), len(classes) - 1) for i in towns.index]
+    layers["scores"] = PackedPolygons(
+        towns.geometry.to_numpy(),
+        context.crs,
+        classes=classes,
+        extra={"c": ("u8", code), "zone": ("vi", towns.index.to_numpy())},
+        simplify_m=3,
+        z=7,
+    )
+    config = {
+        "state": {"view": "rank", "pick": ""},
+        "services": services,
+        "scores": table,
+        "breaks": breaks,
+        "colors": list(COMPLETENESS),
+        "shares": _shares(context, services),
+        "elements": _elements(context),
+    }
+    switches = [("scores", True, ("scores",)), ("facilities", False, ("facilities",)), *base]
+    return map_page(context, "scorecard", layers, switches=switches, config=config, scripts=SCRIPTS, styles=STYLES)
