@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from bishan_gis.planning.gap_areas import GapAreas
     from bishan_gis.planning.gaps import Gaps
 
-__all__ = ["gap_record", "gap_rows", "json_text", "write_gaps"]
+__all__ = [
+    "COLUMNS",
+    "DECIMALS",
+    "column_rows",
+    "gap_record",
+    "gap_rows",
+    "json_text",
+    "plain_row",
+    "service_records",
+    "write_gaps",
+]
 
 #: Columns of ``gaps.csv``, in their order.
 COLUMNS = (
@@ -31,8 +42,9 @@ COLUMNS = (
     *("people_distance", "people_detour", "people_slope", "people_not_connected", "people_off_network"),
     *("people_data_edge", "people_capacity", "n_also_missing", "n_cells", "score", "cell_id", "x", "y"),
 )
-_DECIMALS = {"severity_person_min": 3, "depth_min": 3, "nearest_min": 3, "straight_m": 1, "detour_ratio": 3}
-_DECIMALS |= {"score": 3, "x": 2, "y": 2}
+#: Decimals of the columns that are no whole numbers.
+DECIMALS = {"severity_person_min": 3, "depth_min": 3, "nearest_min": 3, "straight_m": 1, "detour_ratio": 3}
+DECIMALS |= {"score": 3, "x": 2, "y": 2}
 
 
 def gap_rows(gaps: Gaps) -> pd.DataFrame:
@@ -50,7 +62,7 @@ def gap_rows(gaps: Gaps) -> pd.DataFrame:
     """
     parts = [part.table for part in (gaps.areas, gaps.unknown, gaps.short)]
     parts = [p for p in parts if len(p)] or parts[:1]
-    return pd.DataFrame(pd.concat(parts, ignore_index=True)[list(COLUMNS)]).round(_DECIMALS)
+    return pd.DataFrame(pd.concat(parts, ignore_index=True)[list(COLUMNS)]).round(DECIMALS)
 
 
 def gap_record(gaps: Gaps, *, listed: int = 1000, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -93,19 +105,19 @@ def gap_record(gaps: Gaps, *, listed: int = 1000, changes: Mapping[str, Any] | N
             "areas_unknown": len(gaps.unknown.table),
             "areas_short": len(gaps.short.table),
         },
-        "services": _services(gaps),
-        "people": _columns(gaps.people.round({"severity_person_min": 3, "depth_min": 3})),
+        "services": service_records(gaps),
+        "people": column_rows(gaps.people),
         **{name: _listed(gaps, part, listed) for name, part in lists.items()},
         "not_listed": {
             name: {
                 "areas": len(table),
                 "people": int(table["people"].sum()),
-                "severity_person_min": round(float(table["severity_person_min"].sum()), 3),
+                "severity_person_min": round(math.fsum(table["severity_person_min"].tolist()), 3),
             }
             for name, table in rest.items()
         },
-        "hierarchy": _columns(gaps.hierarchy.round(6)),
-        "absent": [_plain(r) for r in gaps.absent.to_dict("records")],
+        "hierarchy": column_rows(gaps.hierarchy.round(6)),
+        "absent": [plain_row(r) for r in gaps.absent.to_dict("records")],
         "no_level": gaps.no_level,
         "levels": dict(zip(state.services, state.level_min.tolist(), strict=True)),
         "cells": {
@@ -129,8 +141,14 @@ def _numbers(values: pd.Series) -> list[float | None]:
     return [None if np.isnan(v) else round(v, 6) for v in values.to_numpy(np.float64).tolist()]
 
 
-def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a row as JSON can hold it: no NaN, no NumPy."""
+def plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a row as JSON can hold it: no NaN, no NumPy.
+
+    Parameters
+    ----------
+    row : mapping
+        Name -> value.
+    """
     out = {}
     for key, value in row.items():
         plain = value.item() if isinstance(value, np.generic) else value
@@ -138,15 +156,38 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return out
 
 
-def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return a table as columns and rows."""
+def column_rows(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return a table as columns and rows, minutes to a thousandth.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table.
+
+    Returns
+    -------
+    dict
+        ``columns, rows``: plain values that JSON can hold.
+    """
+    table = table.round({c: 3 for c in ("severity_person_min", "depth_min") if c in table.columns})
     columns = [str(c) for c in table.columns]
     plain = [[None if isinstance(v, float) and np.isnan(v) else v for v in table[c].tolist()] for c in table.columns]
     return {"columns": columns, "rows": [list(row) for row in zip(*plain, strict=True)]}
 
 
-def _services(gaps: Gaps) -> list[dict[str, Any]]:
-    """Return one entry per service: what is asked for, who lacks it, how sure that is, what is known of capacity."""
+def service_records(gaps: Gaps) -> list[dict[str, Any]]:
+    """Return one entry per service: what is asked for, who lacks it, how sure that is, what is known of capacity.
+
+    Parameters
+    ----------
+    gaps : Gaps
+        ``people, areas, targets, capacity, sensitivity`` are read.
+
+    Returns
+    -------
+    list of dict
+        Plain values that JSON can hold.
+    """
     people = gaps.people
     kinds = list(people["zone_kind"].unique())
     whole = people[(people["zone_kind"] == kinds[0]) & (people["age_group"] == "all")] if kinds else people
@@ -164,8 +205,8 @@ def _services(gaps: Gaps) -> list[dict[str, Any]]:
         row["areas"] = int(number["size"].get(key, 0))
         row["areas_fragile"] = int(number["sum"].get(key, 0))
         row["people_deficient_if"] = {str(c): int(cases.loc[key, c]) for c in cases.columns}
-        row["capacity"] = _plain(capacity.loc[key].to_dict())
-        out.append(_plain(row))
+        row["capacity"] = plain_row(capacity.loc[key].to_dict())
+        out.append(plain_row(row))
     return out
 
 
@@ -174,12 +215,12 @@ def _listed(gaps: Gaps, part: GapAreas, listed: int) -> list[dict[str, Any]]:
     rows = range(len(table))
     more = also_missing(part, gaps.state, gaps.cells, rows=rows)
     members = part.cells_of()
-    records = table.round(_DECIMALS)[list(COLUMNS)].to_dict("records")
+    records = table.round(DECIMALS)[list(COLUMNS)].to_dict("records")
     out = []
     for i, record in enumerate(records):
         row = {str(k): v for k, v in record.items()}
         text = {f"text_{lang}": gap_sentence(row, lang) for lang in ("zh", "en")}
-        out.append({**_plain(row), **text, "also_missing": more[i], "cells": members[i]})
+        out.append({**plain_row(row), **text, "also_missing": more[i], "cells": members[i]})
     return out
 
 

@@ -6,14 +6,12 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from bishan_gis.output.files import Staging
-from bishan_gis.output.tables import write_csv, write_dictionary, write_gpkg, write_parquet
+from bishan_gis.output.qgis import write_qgis
+from bishan_gis.output.run_layers import run_layers
+from bishan_gis.output.tables import write_csv, write_dictionary, write_parquet
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-
     from bishan_gis.results import Results
 
 __all__ = ["write_results"]
@@ -52,12 +50,14 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
             "merged_facilities.csv": results.merged,
             "walk_rules.csv": results.network.rules,
         }
+        if results.unused is not None and len(results.unused):
+            tables["unused_rows.csv"] = results.unused
         if results.measures is not None and results.zone_measures is not None:
             tables |= {"measures.parquet": results.measures, "measures_zones.csv": results.zone_measures}
         for name, table in tables.items():
             write = write_parquet if name.endswith(".parquet") else write_csv
             write(table, out.path("tables", name))
-        layers = _layers(results)
+        layers = run_layers(results, facility_circles=study.outputs.facility_circles)
         described = {**tables, **{f"layers.gpkg/{k}": v for k, v in layers.items()}}
         write_dictionary(
             described,
@@ -66,7 +66,7 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
             services=list(results.services.index),
         )
         with ThreadPoolExecutor(max_workers=1) as beside:
-            job = beside.submit(write_gpkg, layers, out.path("tables", "layers.gpkg")) if study.outputs.gpkg else None
+            job = beside.submit(write_qgis, results, layers, out, "tables") if study.outputs.gpkg else None
             if study.outputs.maps:
                 from bishan_gis.output.maps import render_maps
 
@@ -78,31 +78,6 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
         record = {**results.record, "outputs": hashes, "steps": steps}
         text = json.dumps(record, ensure_ascii=False, indent=2, sort_keys=False)
         out.path("tables", "run.json").write_text(text + "\n", encoding="utf-8")
+        out.replaces("tables", "run.json")
         out.commit()
     return hashes
-
-
-def _layers(results: Results) -> dict[str, gpd.GeoDataFrame]:
-    layers: dict[str, gpd.GeoDataFrame | None] = {
-        "zones": results.zones,
-        "cells": results.cells.merge(_minutes(results.access), left_on="cell_id", right_index=True),
-        "facilities": results.facilities,
-        "circles": results.circles,
-        "facility_circles": results.facility_circles,
-        "streets": results.network.edges,
-        "landuse": results.landuse,
-        "control_lines": results.control_lines,
-    }
-    return {name: _plain(frame) for name, frame in layers.items() if frame is not None}
-
-
-def _minutes(access: pd.DataFrame) -> pd.DataFrame:
-    """Return seconds to the nearest facility, one column per service."""
-    wide = access.pivot_table(index="origin_id", columns="service", values="value", aggfunc="first", dropna=False)
-    return wide.add_prefix("s_").add_suffix("_s")
-
-
-def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Keep what a GeoPackage can hold."""
-    keep = [c for c in frame.columns if c == "geometry" or not frame[c].map(type).isin([dict, list, set]).any()]
-    return frame[keep].reset_index(drop=True)

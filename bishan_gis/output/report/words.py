@@ -1,0 +1,88 @@
+"""Words of the report in two languages, and text made fit for every format."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from bishan_gis.output.labels import Labels
+
+__all__ = ["clean", "load_words", "tidy"]
+
+_DROPPED = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+@cache
+def _table() -> list[dict[str, str]]:
+    text = (files("bishan_gis") / "data" / "report_words.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def load_words(lang: str = "zh") -> Labels:
+    """Return the words of the report in one language, from ``data/report_words.csv``.
+
+    Parameters
+    ----------
+    lang : {"zh", "en"}
+        Language.
+
+    Examples
+    --------
+    >>> load_words("zh")("gaps")
+    '覆盖缺口'
+    """
+    column = "en" if lang == "en" else "zh"
+    return Labels({row["key"]: row[column] for row in _table()}, column)
+
+
+def clean(value: Any) -> Any:
+    r"""Return a value whose texts are single lines of characters that every format can hold.
+
+    Control characters, marks that turn the direction of writing, private and unassigned characters become blanks; so do
+    ends of lines. Lists and mappings are cleaned through and through; numbers stay as they are.
+
+    Parameters
+    ----------
+    value : object
+        Text, number, list or mapping.
+
+    Examples
+    --------
+    >>> clean({"name": "\x07=HYPERLINK(1)\n", "people": 3})
+    {'name': '=HYPERLINK(1)', 'people': 3}
+    """
+    if isinstance(value, str):
+        kept = "".join(" " if unicodedata.category(c) in _DROPPED else c for c in value)
+        return re.sub(r"[ \t]+", " ", kept).strip(" ")
+    if isinstance(value, dict):
+        return {k: clean(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [clean(v) for v in value]
+    return value
+
+
+def tidy(text: str) -> str:
+    r"""Return a sentence with percentages and units written as everywhere in the report.
+
+    Parameters
+    ----------
+    text : str
+        A sentence that another part made.
+
+    Examples
+    --------
+    >>> tidy("289.1 km2, 22.3%; 8 m2/person")
+    '289.1\xa0km², 22.3\xa0%; 8\xa0m²/person'
+    """
+    text = text.replace(">=", "≥").replace("<=", "≤")
+    text = re.sub(r"(?<=\d)\s*%", "\u00a0%", text)
+    return re.sub(r"(?<=\d)\s+(km|m)2?\b(?![²³])", _unit, text)
+
+
+def _unit(found: re.Match[str]) -> str:
+    square = "²" if found[0].endswith("2") else ""
+    return f"\u00a0{found[1]}{square}"
