@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= studies/bishan/study.toml
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench notebooks clean chromium
+.PHONY: help run test check bench notebooks docs stress audit clean chromium
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ run: $(VENV)/.run ## set up and run the Bishan study: maps/ and data/processed/
 	$(BIN)/bishan-gis run $(STUDY)
 
 test: $(VENV)/.test chromium ## set up and run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.test ## style, types, docstrings, layers of the house
 	$(BIN)/ruff check .
@@ -28,8 +28,18 @@ bench: $(VENV)/.test ## measure against the peers: benchmarks/RESULTS.md
 notebooks: $(VENV)/.test ## run the notebooks
 	$(BIN)/python -m pytest --nbmake notebooks
 
+docs: $(VENV)/.test ## build the documentation site: site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+stress: $(VENV)/.test ## kill commands at random moments; many districts on a cluster: long
+	$(BIN)/python tools/stress.py
+	$(BIN)/python tools/stress_many.py
+
+audit: $(VENV)/.test ## known faults, unsafe code, bill of materials, licences
+	$(BIN)/python tools/audit.py
+
 clean: ## remove the environment and all outputs
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find data/processed maps -mindepth 1 ! -name README.md -delete
 
 $(VENV)/bin/pip:

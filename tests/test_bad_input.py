@@ -1,140 +1,33 @@
-"""Bad input: one clear message each, in the language asked for, an exit code, and nothing half written."""
+"""Bad input: one clear message each, in both languages, an exit code, and nothing half written."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import geopandas as gpd
 import pytest
 import shapely
+from bad_inputs import CASES, Bad
 from toy_study import write_toy_study
 from typer.testing import CliRunner
 
 from bishan_gis.cli import app
+from bishan_gis.errors import BishanGisError
 
+PAGE = Path(__file__).parent.parent / "docs/bad-input.md"
+HEAD = """# What is said of bad input
 
-def _replace(name: str, old: str, new: str):
-    def spoil(folder: Path) -> None:
-        path = folder / name
-        text = path.read_text(encoding="utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new), encoding="utf-8")
+Every row is a test (`tests/bad_inputs.py`): the study is spoilt in one place, the command is run, and this line, alone,
+is what it says; nothing is written. `tests/test_bad_input.py` compares this page with what is said and, with
+`BISHAN_GIS_WRITE=1`, writes it.
 
-    return spoil
-
-
-def _write(name: str, content: bytes):
-    return lambda folder: (folder / name).write_bytes(content)
-
-
-def _append(text: str):
-    def spoil(folder: Path) -> None:
-        path = folder / "study.toml"
-        path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
-
-    return spoil
-
-
-def _metres_called_degrees(folder: Path) -> None:
-    path = folder / "data/raw/district.geojson"
-    frame = gpd.read_file(path).to_crs(4544)
-    data = json.loads(frame.to_json(drop_id=True))
-    data.pop("crs", None)
-    path.write_text(json.dumps(data), encoding="utf-8")
-
-
-def _degrees_called_metres(folder: Path) -> None:
-    frame = gpd.read_file(folder / "data/raw/townships.geojson").set_crs(4544, allow_override=True)
-    frame.to_file(folder / "data/raw/townships.gpkg")
-    _replace("study.toml", "townships.geojson", "townships.gpkg")(folder)
-
-
-def _without_crs(folder: Path) -> None:
-    frame = gpd.read_file(folder / "data/raw/townships.geojson")
-    frame.to_file(folder / "data/raw/townships.shp", encoding="UTF-8")
-    (folder / "data/raw/townships.prj").unlink(missing_ok=True)
-    _replace("study.toml", "townships.geojson", "townships.shp")(folder)
-
-
-def _elsewhere(folder: Path) -> None:
-    frame = gpd.read_file(folder / "data/raw/townships.geojson")
-    frame.geometry = frame.translate(3, 0)
-    frame.to_file(folder / "data/raw/townships.geojson", driver="GeoJSON")
-
-
-def _truncated_pbf(folder: Path) -> None:
-    import osmium
-
-    source, target = folder / "data/raw/streets.osm", folder / "data/raw/streets.osm.pbf"
-    writer = osmium.SimpleWriter(str(target))
-    for item in osmium.FileProcessor(str(source)):
-        writer.add(item)
-    writer.close()
-    target.write_bytes(target.read_bytes()[:-200])
-    _replace("study.toml", 'osm = "streets.osm"', 'osm = "streets.osm.pbf"')(folder)
-
-
-def _no_streets(folder: Path) -> None:
-    path = folder / "data/raw/streets.osm"
-    path.write_text(path.read_text(encoding="utf-8").replace('k="highway"', 'k="was:highway"'), encoding="utf-8")
-
-
-def _no_features(folder: Path) -> None:
-    empty = {"type": "FeatureCollection", "features": []}
-    (folder / "data/raw/townships.geojson").write_text(json.dumps(empty), encoding="utf-8")
-
-
-def _changed_file(folder: Path) -> None:
-    _replace("study.toml", 'datasets = ""', 'datasets = "data/raw/datasets.toml"')(folder)
-    (folder / "data/raw/datasets.toml").write_text(
-        '[[dataset]]\npath = "population.csv"\ntitle = "人口"\nsource = "x"\nlicence = "x"\nkind = "assumed"\n'
-        f'sha256 = "{"0" * 64}"\n',
-        encoding="utf-8",
-    )
-
-
-CASES = [
-    ("unknown key", _replace("study.toml", "lang =", "langg ="), 2, ["langg", "lang"]),
-    ("unknown key in a section", _append("[reach]\ncutoff_min = [5]\n"), 2, ["reach.cutoff_min", "cutoffs_min"]),
-    (
-        "several problems at once",
-        _replace("study.toml", 'id = "toy"\nname = "玩具区"', 'id = "a b"'),
-        2,
-        ["id", "name"],
-    ),
-    ("not TOML", _write("study.toml", b"id = [1,"), 2, ["study.toml", "TOML"]),
-    ("not UTF-8", _write("study.toml", "名".encode("gbk")), 2, ["study.toml", "UTF-8"]),
-    ("cutoffs fall", _append("[reach]\ncutoffs_min = [15, 5]\n"), 2, ["cutoffs_min"]),
-    ("unknown CRS", _replace("study.toml", "EPSG:4544", "EPSG:99999"), 2, ["99999"]),
-    ("CRS in degrees", _replace("study.toml", "EPSG:4544", "EPSG:4326"), 2, ["4326"]),
-    ("Web Mercator", _replace("study.toml", "EPSG:4544", "EPSG:3857"), 2, ["3857"]),
-    ("zone of another country", _replace("study.toml", "EPSG:4544", "EPSG:3067"), 2, ["3067"]),
-    ("unknown profile", _append('[walk]\nprofile = "adlut"\n'), 2, ["adlut", "adult"]),
-    ("unknown service", _replace("study.toml", '"pharmacy"', '"farmacy"'), 2, ["farmacy", "pharmacy"]),
-    ("unknown town in a direction", _replace("study.toml", '["西镇"]', '["西真"]'), 2, ["西真"]),
-    ("town in two directions", _replace("study.toml", '["西镇"]', '["西镇", "东镇"]'), 2, ["东镇"]),
-    ("file missing", lambda f: (f / "data/raw/population.csv").unlink(), 2, ["population.csv", "inputs.population"]),
-    ("empty OSM file", _write("data/raw/streets.osm", b""), 2, ["streets.osm"]),
-    ("OSM file is a web page", _write("data/raw/streets.osm", b"<html><body>429</body></html>"), 2, ["streets.osm"]),
-    ("truncated pbf", _truncated_pbf, 2, ["streets.osm.pbf"]),
-    ("no streets", _no_streets, 3, ["streets.osm"]),
-    ("no features", _no_features, 3, ["townships.geojson"]),
-    ("layer is no layer", _write("data/raw/townships.geojson", b"hello"), 2, ["townships.geojson"]),
-    ("empty layer file", _write("data/raw/townships.geojson", b""), 2, ["townships.geojson"]),
-    ("no CRS", _without_crs, 2, ["townships.shp"]),
-    ("metres called degrees", _metres_called_degrees, 2, ["district.geojson"]),
-    ("degrees called metres", _degrees_called_metres, 2, ["townships.gpkg"]),
-    ("towns elsewhere", _elsewhere, 3, ["经纬度"]),
-    ("column missing", _replace("study.toml", 'zone_id = "code"', 'zone_id = "coed"'), 2, ["coed", "code"]),
-    ("population column missing", _replace("study.toml", '"young"', '"yuong"'), 2, ["population.csv", "yuong"]),
-    ("parts do not add up", _replace("data/raw/population.csv", "1000,200", "1000,201"), 2, ["population.csv", "1"]),
-    ("not a number", _replace("data/raw/population.csv", "501,101", "501,many"), 2, ["population.csv"]),
-    ("negative people", _replace("data/raw/population.csv", "501,101,300,100", "-1,-1,0,0"), 2, ["population.csv"]),
-    ("town unknown to the population", _replace("data/raw/population.csv", "\n2,", "\n7,"), 2, ["population.csv", "7"]),
-    ("file changed", _changed_file, 2, ["population.csv"]),
-]
+| what is wrong | error, exit code | Chinese | English |
+|---|---|---|---|
+"""
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture(scope="module")
@@ -144,29 +37,67 @@ def pristine(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("spoil", "code", "words"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
-def test_one_clear_message(pristine, tmp_path, spoil, code, words):
+@pytest.fixture(scope="module")
+def rows():
+    """What was said of each case; compared with the page when all were run."""
+    said: dict[str, str] = {}
+    yield said
+    if set(said) == {c.id for c in CASES}:
+        import os
+
+        text = HEAD + "".join(said[c.id] for c in CASES)
+        if os.environ.get("BISHAN_GIS_WRITE"):
+            PAGE.write_text(text, encoding="utf-8")
+        assert PAGE.read_text(encoding="utf-8") == text, "run the tests with BISHAN_GIS_WRITE=1 and look at the page"
+
+
+def said_of(case: Bad, folder: Path, monkeypatch) -> tuple[BishanGisError, str, int]:
+    """Run the command; return the error it met, the line it said and its exit code."""
+    met: list[BishanGisError] = []
+    real = BishanGisError.message
+
+    def message(self, lang="zh"):
+        met.append(self)
+        return real(self, lang)
+
+    monkeypatch.setattr(BishanGisError, "message", message)
+    done = CliRunner().invoke(app, [case.command, str(folder), "--quiet", "--lang", "zh"])
+    assert met, (done.output, done.exception)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, lines
+    return met[0], lines[0], done.exit_code
+
+
+def test_there_are_many_and_each_is_named_once():
+    assert len(CASES) >= 60
+    assert len({c.id for c in CASES}) == len({c.zh for c in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c.id for c in CASES])
+def test_one_clear_message(pristine, tmp_path, case, monkeypatch, rows):
     folder = tmp_path / "study"
     shutil.copytree(pristine, folder)
-    spoil(folder)
+    case.spoil(folder)
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    for lang in ("zh", "en"):
-        done = CliRunner().invoke(app, ["run", str(folder), "--quiet", "--lang", lang])
-        assert done.exit_code == code, done.output
-        lines = done.stderr.strip().splitlines()
-        assert len(lines) == 1, lines
-        assert lines[0].startswith("错误: " if lang == "zh" else "error: ")
-        if lang == "zh":
-            assert all(w in lines[0] for w in words), lines[0]
-        else:
-            assert not any(word in lines[0] for word in ("请", "缺少", "错误", "无法")), lines[0]
+    err, line, code = said_of(case, folder, monkeypatch)
+    zh, en = (BishanGisError.message(err, lang).replace(str(folder) + "/", "") for lang in ("zh", "en"))
+    assert line.startswith("错误: ")
+    assert code == err.exit_code in (2, 3)
+    assert type(err).__name__ == case.error or not case.error, f"{type(err).__name__}: {err}"
+    assert all(w in zh for w in case.words), zh
+    assert all(w in en for w in case.words if not CHINESE.search(w)), en
+    assert CHINESE.search(zh), zh
+    assert not any(word in en for word in ("请", "缺少", "错误", "无法", "个")), en
+    assert len(zh) < 700, "one line that is read"
     after = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     assert after == before, "nothing may be half written"
+    cells = [f"{case.zh} · {case.en}", f"{type(err).__name__}, {code}", *(t.replace("|", "\\|") for t in (zh, en))]
+    rows[case.id] = "| " + " | ".join(c.replace("<", "&lt;").replace("\0", "") for c in cells) + " |\n"
 
 
 def test_json_errors_are_json(pristine, tmp_path):
     shutil.copytree(pristine, tmp_path / "s")
-    _no_streets(tmp_path / "s")
+    next(c for c in CASES if c.id == "no streets").spoil(tmp_path / "s")
     done = CliRunner().invoke(app, ["run", str(tmp_path / "s"), "--json"])
     assert done.exit_code == 3
     said = json.loads(done.stdout)

@@ -128,7 +128,7 @@ def test_wheel_carries_its_data_and_runs_anywhere(tmp_path):
     assert (study.parent / "maps" / "index.html").exists()
 
 
-@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "notebooks", "clean"])
+@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "notebooks", "docs", "stress", "audit", "clean"])
 def test_make_help_lists_every_target(target):
     out = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert f"make {target} " in out

@@ -1,0 +1,55 @@
+"""Every package that a run needs has a licence that allows it, and the page says so."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import licences  # noqa: E402
+import sbom  # noqa: E402
+
+
+def test_licences_are_on_the_list():
+    found = licences.rows()
+    assert len(found) > 40
+    assert not [(name, text) for name, _, text, good in found if not good]
+    page = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
+    named = {line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")} - {"package"}
+    direct = {"geopandas", "numba", "osmium", "pydantic", "typer", "xstatic-leaflet"}
+    assert direct <= named
+    assert not {"pandana", "cityseer"} & {name for name, *_ in found}, "AGPL: tests only"
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("MIT", True),
+        ("BSD-3-Clause AND Zlib", True),
+        ("Apache Software License", True),
+        ("LGPL-2.1", True),
+        ("GPL-3.0 OR MIT", True),
+        ("AGPL-3.0", False),
+        ("GNU Affero General Public License v3", False),
+        ("GPL-3.0-only", False),
+        ("MIT AND GPL-3.0", False),
+        ("BSD License; GNU General Public License v3 (GPLv3)", False),
+        ("Proprietary", False),
+        ("", False),
+    ],
+)
+def test_what_may_be_used(text, good):
+    assert licences.allowed(text) is good
+
+
+def test_bill_of_materials_is_whole_and_the_same_twice():
+    found = sbom.sbom()
+    assert json.dumps(found) == json.dumps(sbom.sbom())
+    known = {c["bom-ref"] for c in found["components"]} | {found["metadata"]["component"]["bom-ref"]}
+    assert {link["ref"] for link in found["dependencies"]} == known
+    assert {n for link in found["dependencies"] for n in link["dependsOn"]} < known
