@@ -148,7 +148,7 @@ def test_gaps_follow_service_town_reason_and_age(visit, results, town):
         choose(page, "town", zone)
     table = gaps.areas.table
     here = table[table["zone_id"] == zone] if town else table
-    for service in ("kindergarten", "library", "fire_station"):
+    for service in ("kindergarten", "library"):
         choose(page, "service", service)
         row = gaps.people
         row = row[(row["zone_id"] == zone) & (row["service"] == service) & (row["age_group"] == "all")].iloc[0]

@@ -123,6 +123,7 @@ def test_stages_equal_a_whole_run(toy, tmp_path, hilly):
     assert moved == files_of_a_run(run(toy, write=False), tmp_path / "again")
 
 
+@pytest.mark.skipif("BISHAN_GIS_STRESS" not in os.environ, reason="long: make stress")
 def test_bishan_with_one_more_facility(tmp_path, bishan_results):
     study, cache = tmp_path / "study", tmp_path / "cache"
     shutil.copytree(ROOT / "data" / "raw" / "bishan", study / "raw")

@@ -81,8 +81,9 @@ class Stress:
         if self.wanted[0] == self.wanted[1]:
             print(f"{self.command}: two populations give one result; nothing can be seen")
             return 1
-        problems, killed, completed = 0, 0, 0
-        for moment in range(moments):
+        problems, killed, completed, moment = 0, 0, 0, 0
+        while killed < moments and moment < 10 * moments:
+            moment += 1
             which = moment % 2
             self._population(which)
             # Half of the kills fall where files are moved.
@@ -94,7 +95,7 @@ class Stress:
                 self.seconds = time.perf_counter() - begun
             killed += ended == -signal.SIGKILL
             said = self._problems()
-            if self.dice.random() < 0.3 or moment == moments - 1:
+            if self.dice.random() < 0.3 or killed == moments:
                 completed += 1
                 if self._child(None) != 0:
                     said.append("the next run does not complete")
@@ -104,12 +105,10 @@ class Stress:
             for text in said:
                 print(f"{self.command}: kill {moment} at {when:.2f} s: {text}", flush=True)
             problems += bool(said)
-        if not quiet or problems:
-            print(
-                f"{self.command}: {moments} moments, {killed} killed, {completed} completed, {problems} wrong",
-                flush=True,
-            )
-        return problems
+        if not quiet or problems or killed < moments:
+            counts = f"{killed} of {moments} killed in {moment} tries, {completed} completed, {problems} wrong"
+            print(f"{self.command}: {counts}", flush=True)
+        return problems + (killed < moments)
 
     def _problems(self) -> list[str]:
         """Complete what was begun and compare."""

@@ -72,7 +72,8 @@ def nice_length(most_m: float) -> float:
     (10000.0, 200.0)
     """
     step = 10.0 ** math.floor(math.log10(most_m))
-    return float(max(k * step for k in (1, 2, 5) if k * step <= most_m))
+    # The logarithm of a number just below a power of ten may round to that power.
+    return float(max(k * step for k in (0.1, 0.2, 0.5, 1, 2, 5) if k * step <= most_m))
 
 
 def patches(shapes: NDArray[np.object_]) -> tuple[list[Any], NDArray[np.int64]]:
