@@ -155,6 +155,7 @@
     }
 
     function place() {
+      if (!trial.shown) return; // the first answer is still on its way
       marks.clearLayers();
       const put = (latlng, cls, text, label, options, act) => {
         const mark = L.marker(latlng, { icon: icon(cls, text), title: label, alt: label, keyboard: true, autoPan: true, ...options }).addTo(marks);
@@ -263,7 +264,7 @@
       const was = view.reach;
       Object.assign(view, { reach: null, asked: null, selected: null });
       if (was) { paint(minutes(), m.people(m.age())); circle(); }
-      if (trial.shown) place();
+      place();
     };
 
     // What went wrong, or what to do next: under the controls, where a phone shows it too.
