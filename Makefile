@@ -34,7 +34,7 @@ docs: $(VENV)/.test ## build the documentation site: site/
 stress: $(VENV)/.test ## kill commands at random moments; many districts on a cluster: long
 	$(BIN)/python tools/stress.py --moments 50
 	BISHAN_GIS_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
-	BISHAN_GIS_STRESS=1 $(BIN)/python -m pytest tests/test_stages.py
+	BISHAN_GIS_STRESS=1 $(BIN)/python -m pytest tests/test_stages.py tests/test_browser_frame.py
 	$(BIN)/python tools/stress_many.py
 
 audit: $(VENV)/.test ## known faults, unsafe code, bill of materials, licences
