@@ -76,7 +76,7 @@ def page_of(m: folium.Map, browser, tmp_path):
     page.route(re.compile("^https?:"), answer)
     page.on("dialog", lambda d: pytest.fail(d.message))
     page.goto(f"file://{file}")
-    page.wait_for_function("Object.values(window).some((v) => v instanceof BG.Cells && v._drawn)")
+    page.wait_for_function("() => Object.values(window).some((v) => v instanceof BG.Cells && v._drawn)")
     page.evaluate(
         """window.MAP = Object.values(window).find((v) => v instanceof L.Map);
         window.CELLS = Object.values(window).find((v) => v instanceof BG.Cells)"""

@@ -383,7 +383,7 @@ def test_a_file_that_cannot_be_shown_is_refused_and_changes_nothing(page):
     for text, word in REFUSED:
         page.evaluate("document.getElementById('wi-says').textContent = ''")
         _open(page, text)
-        page.wait_for_function("document.getElementById('wi-says').textContent")
+        page.wait_for_function("() => document.getElementById('wi-says').textContent")
         assert word in page.inner_text("#wi-says")
         assert page.evaluate("BG.current.trial.edits.length") == 0
 
