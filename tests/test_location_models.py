@@ -14,6 +14,7 @@ from bishan_gis.planning.location_models import backup_cover, capacitated, two_l
 from bishan_gis.planning.site_plan import choose_sites, depth_weights, site_curve
 from bishan_gis.planning.siting.choices import Choices, dominated_sites
 from bishan_gis.planning.siting.locate import Limits, locate
+from bishan_gis.planning.siting.relaxation import relax
 
 CUT = 5.0
 
@@ -218,6 +219,49 @@ def test_more_is_never_worse_and_shortcuts_change_nothing(case, p):
         for reduce in (True, False):
             answers.add(choices.weight.sum() - locate(choices, limits, reduce=reduce)[0].objective)
     assert answers == {one}
+
+
+@settings(max_examples=80, deadline=None)
+@given(cases(9, 6), st.integers(0, 6), st.booleans(), st.booleans(), st.data())
+def test_the_relaxation_is_below_every_solution_and_closes_no_site_of_an_optimum(case, p, all_served, one_built, data):
+    times, people, price = case
+    n, (i, j) = len(price), np.nonzero(np.isfinite(times))
+    base = np.full(len(people), np.inf if all_served else 8.0)
+    choices = Choices.from_pairs(i, j, times[i, j], weight=people, base=base, n_sites=n)
+    fixed = np.arange(n) < one_built
+    may = fixed | np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    allowed = [s for s in subsets(n, p) if np.isin(np.flatnonzero(fixed), s).all() and may[list(s)].all()]
+    cost = {s: choices.total(s) + price[list(s)].sum() for s in allowed}
+    possible = [s for s in allowed if np.isfinite(cost[s])]
+    if not possible:
+        return
+    start = np.array(data.draw(st.sampled_from(possible)), dtype=np.int64)
+    found = relax(choices, fixed=fixed, may=may, opening=price, sites=p, start=start, rounds=60)
+    best = min(cost.values())
+    assert found.bound <= best + 1e-6 <= found.objective + 2e-6
+    assert found.objective == pytest.approx(cost[tuple(found.sites.tolist())])
+    for s in allowed:
+        assert all(found.with_site[k] <= cost[s] + 1e-6 for k in s)
+    kept = [s for s in possible if not found.hopeless[list(s)].any()]
+    assert min(cost[s] for s in kept) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("model", ["mclp", "p_median"])
+def test_what_the_relaxation_closes_changes_no_optimum(model, monkeypatch):
+    from bishan_gis.planning.siting import locate as room
+
+    times, people = _town(300, 40, 5)
+    options = {"model": model, "sites": 5, "cutoff_s": 900 if model == "mclp" else None}
+    closed = []
+    monkeypatch.setattr(room, "_WORTH_RELAXING", 0)
+    monkeypatch.setattr(room, "relax", lambda *a, **k: closed.append(relax(*a, **k)) or closed[-1])
+    quick = choose_sites(*tables(times, people), **options)
+    monkeypatch.setattr(room, "_WORTH_RELAXING", 10**9)
+    plain = choose_sites(*tables(times, people), **options)
+    assert quick.status == plain.status == "optimal"
+    assert quick.objective == pytest.approx(plain.objective, rel=1e-12)
+    assert len(closed) == 1
+    assert closed[0].hopeless.sum() > 10
 
 
 def _town(m, n, seed):

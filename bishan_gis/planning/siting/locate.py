@@ -11,6 +11,7 @@ import numpy as np
 from bishan_gis.planning.siting.choices import Levels, dominated_sites
 from bishan_gis.planning.siting.greedy import greedy_sites
 from bishan_gis.planning.siting.milp import Program, Rows, solve_program, stack_rows
+from bishan_gis.planning.siting.relaxation import relax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +71,8 @@ class Solution:
 
 
 _NONE = np.zeros(0, dtype=np.int64)
+#: The solver alone is as quick where people have fewer options than this in all.
+_WORTH_RELAXING = 2000
 
 
 def site_rows(limits: Limits, *, exact: bool = False, first: int = 0) -> list[Rows]:
@@ -205,6 +208,8 @@ def locate(
     start = _start(choices, limits, len(program.cost))
     if start is not None and (start[: choices.n_sites] > program.upper[: choices.n_sites]).any():
         start = None
+    if reduce and not several and start is not None and limits.budget is None:
+        program, start = _without_hopeless(program, choices, limits, f, start)
     out: list[Solution] = []
     while len(out) < k_best:
         left = max(ends - time.monotonic(), 0.01)
@@ -217,6 +222,32 @@ def locate(
             break
         program, start = program.add(_cut(found.sites, choices.n_sites, fewer=opening is not None)), None
     return out
+
+
+def _without_hopeless(
+    program: Program,
+    choices: Choices,
+    limits: Limits,
+    opening: NDArray[np.float64],
+    start: NDArray[np.float64],
+) -> tuple[Program, NDArray[np.float64]]:
+    """Close the sites that cannot be part of an optimum, and begin with the best solution met on the way."""
+    n = choices.n_sites
+    if len(choices.site) < _WORTH_RELAXING:
+        return program, start
+    found = relax(
+        choices,
+        fixed=limits.fixed,
+        may=program.upper[:n] > 0,
+        opening=opening,
+        sites=limits.sites,
+        start=np.flatnonzero(start[:n] > 0),
+    )
+    upper, better = program.upper.copy(), start.copy()
+    upper[:n][found.hopeless] = 0.0
+    better[:n] = 0.0
+    better[found.sites] = 1.0
+    return replace(program, upper=upper), better
 
 
 def _cut(sites: NDArray[np.int64], n: int, *, fewer: bool) -> Rows:
