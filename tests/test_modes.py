@@ -13,10 +13,11 @@ import pytest
 from helsinki import HELSINKI_CRS, helsinki_pbf
 from osm_xml import CRS_4544, OsmXml, equal_networks
 
+from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import SchemaError, StudyError
 from bishan_gis.network.build import build_network, network_from_osm
 from bishan_gis.network.controls import control_code, read_restriction
-from bishan_gis.network.costs import load_profile
+from bishan_gis.network.costs import edge_costs, load_profile
 from bishan_gis.network.graph import CONTROLS, Network
 from bishan_gis.network.rules import MODES, NO_RULE, Rules, apply_rules, load_rules
 from bishan_gis.network.slope import cycling, slope_factor
@@ -588,6 +589,27 @@ def test_helsinki_turns(helsinki: OsmData) -> None:
     assert {tuple(row) for row in network.turns.tolist()} == expected
     assert len(helsinki.restrictions) == sum(counts.values())
     assert counts == {"only": 29, "no": 14, "turns_conditional": 2}
+
+
+def test_cars_go_at_0_8_of_the_limit_from_the_tag_to_seconds(tmp_path: Path) -> None:
+    """1 km at 50 km/h is 90 s; fire engines go no faster than 60 km/h; roads and graphs that give a speed keep it."""
+    xml = OsmXml()
+    xml.node(1, 0, 0).node(2, 1000, 0).node(3, 2000, 0)
+    xml.way(10, [1, 2], highway="primary", maxspeed="50").way(11, [2, 3], highway="trunk", maxspeed="100")
+    drive = Network.from_osm(xml.write(tmp_path / "road.osm"), crs=CRS_4544, mode="drive")
+    roads = drive.edges[["way", "geometry", "speed_kmh"]]
+    for network in (drive, Network.from_edges(roads, mode="drive"), Network.from_networkx(drive.to_networkx())):
+        assert dict(zip(network.edge_way.tolist(), network.edge_speed_kmh.tolist(), strict=True)) == {
+            10: 40.0,
+            11: 80.0,
+        }
+        x, y = network.node_x, network.node_y
+        origins = pd.DataFrame({"origin_id": ["west"], "x": x.min(), "y": y.mean()})
+        places = pd.DataFrame({"facility_id": ["middle", "east"], "x": np.sort(x)[1:], "y": y.mean()})
+        for name, seconds in (("car", [90 + 45, 90]), ("fire_engine", [90 + 60, 90])):
+            costs = edge_costs(network, load_profile(name))
+            table = travel_matrix(network, costs, origins, places, cutoff_s=600)
+            assert table["cost_s"].to_numpy() == pytest.approx(seconds, abs=0.3), name
 
 
 def test_helsinki_controls(helsinki: OsmData) -> None:

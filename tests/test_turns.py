@@ -179,9 +179,9 @@ def test_waits_by_hand():
 
 
 def test_a_fire_engine_with_turn_out_from_two_depots():
-    # West depot turns out in 60 s, east depot in 240 s; streets of 50 and 100 km/h, 0.8 of which is driven up to 60.
+    # West depot turns out in 60 s, east depot in 240 s; 40 and 80 km/h are driven on the streets, up to 60 by engines.
     network = make_network([(0, 0), (1000, 0), (2000, 0), (4000, 0)], [(0, 1), (1, 2), (2, 3)])
-    network = controls(replace(network, mode="drive", edge_speed_kmh=np.array([50.0, 50.0, 100.0])), signals=[1, 2])
+    network = controls(replace(network, mode="drive", edge_speed_kmh=np.array([40.0, 40.0, 80.0])), signals=[1, 2])
     engine = load_profile("fire_engine")
     costs = edge_costs(network, engine)
     assert costs.forward_ms.tolist() == [90_000, 90_000, 120_000]

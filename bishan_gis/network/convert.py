@@ -130,8 +130,10 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
     -------
     Network
         Lengths are those of the graph. Where osmnx merged ways, the smallest id and the first
-        name and value stand for all. ``speed_kph`` (``osmnx.add_edge_speeds``) becomes ``edge_speed_kmh``; the
-        faster direction stands for both. ``highway`` and ``railway`` of nodes become ``node_control``: signals,
+        name and value stand for all. ``speed_kph`` (``osmnx.add_edge_speeds``) becomes ``edge_speed_kmh`` as it
+        is, so that times are those of ``osmnx.add_edge_travel_times``: cars at the limit, where streets read from OSM
+        have 0.8 of it; ``replace(load_profile("car"), street_factor=0.8)`` drives these alike. The faster direction
+        stands for both. ``highway`` and ``railway`` of nodes become ``node_control``: signals,
         crossings, stop and give way. The mode is the graph's attribute ``mode``, else ``walk``.
         An edge that is closed both ways has no place in a graph and does not come back, nor does a
         forbidden turn of one; ``left_out`` counts ``turns`` that were lost.

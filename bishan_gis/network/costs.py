@@ -52,7 +52,7 @@ class SpeedProfile:
         ``own``: the speed is the traveller's; ``street``: it is that of the street times `street_factor`, at most
         the traveller's.
     street_factor : float
-        Share of the speed of the street that is driven.
+        This traveller's speed over the mean speed driven on the street (``Network.edge_speed_kmh``).
     leg_kmh : float or None
         Speed of the leg off the network [km/h]; None: `speed_kmh`.
     delays : mapping of str to float

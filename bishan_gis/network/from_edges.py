@@ -42,8 +42,9 @@ def network_from_edges(
     edges : geopandas.GeoDataFrame
         One LineString per road (a MultiLineString of one part will do; Z is ignored) and, if wanted, ``oneway``
         (true, ``yes``, 1: along the line; -1: against it; false, ``no``, 0 or nothing: both ways), ``speed_kmh``
-        [km/h, for all roads or none], ``structure`` (``bridge, tunnel, steps`` or nothing), ``highway, name`` (texts),
-        ``kind`` (``observed`` ...), ``way`` (whole numbers, the row number where left out).
+        (mean speed driven, used as it is: about 0.8 of a limit [km/h], for all roads or none), ``structure``
+        (``bridge, tunnel, steps`` or nothing), ``highway, name`` (texts), ``kind`` (``observed`` ...), ``way`` (whole
+        numbers, the row number where left out).
     crs : pyproj.CRS or str, optional
         Working CRS [m]; that of the table where left out.
     mode : str

@@ -74,7 +74,8 @@ class Network:
     mode : str
         Mode of travel whose rules made it: ``walk``, ``cycle``, ``drive``.
     edge_speed_kmh : ndarray of float64, shape (m,), or None
-        Speed of vehicles on each edge, posted or by class [km/h]; None where speed is the traveller's own.
+        Mean speed driven on each edge between junctions, not its limit [km/h]: from OSM 0.8 of the limit, see
+        :func:`~bishan_gis.network.speeds.edge_speeds`. None where speed is the traveller's own.
     node_control : ndarray of uint8, shape (n,), or None
         Position in :data:`CONTROLS`; None: no node delays anybody.
     turns : ndarray of int32, shape (t, 3), or None

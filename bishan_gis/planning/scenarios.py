@@ -112,7 +112,7 @@ class AddStreet(_Edit):
     structure: Literal["", "bridge", "tunnel", "steps"] = ""
     modes: list[Mode] = Field(default=["walk"], min_length=1)
     oneway: bool = False
-    speed_kmh: _Positive | None = Field(default=None, description="of vehicles; needed for drive")
+    speed_kmh: _Positive | None = Field(default=None, description="mean speed driven; needed for drive")
     join_m: Annotated[float, Field(ge=0, le=200)] = 15.0
 
     @model_validator(mode="after")
