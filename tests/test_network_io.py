@@ -7,6 +7,7 @@ import itertools
 import pickle
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -254,6 +255,86 @@ def test_ways_of_an_osmnx_graph_are_those_of_osmnx(oneway: bool) -> None:
     del next(iter(graph.edges(data=True)))[2]["speed_kph"]
     with pytest.raises(SchemaError, match="speed_kph"):
         Network.from_networkx(graph, crs=TOY_CRS)
+
+
+def bent() -> nx.MultiDiGraph:
+    """A bent street 1 - 2 open both ways, a straight one 2 -> 3 that is one-way."""
+    graph = nx.MultiDiGraph(crs=TOY_CRS.to_string())
+    for name, x in ((1, 0.0), (2, 100.0), (3, 200.0)):
+        graph.add_node(name, x=EAST + x, y=NORTH)
+    line = shapely.LineString([(EAST, NORTH), (EAST + 50, NORTH + 40), (EAST + 100, NORTH)])
+    graph.add_edge(1, 2, osmid=7, length=line.length, geometry=line, oneway=False, reversed=False)
+    graph.add_edge(2, 1, osmid=7, length=line.length, geometry=line.reverse(), oneway=False, reversed=True)
+    graph.add_edge(2, 3, osmid=8, length=100.0, oneway=True, reversed=False)
+    return graph
+
+
+def test_graphs_without_directions_are_open_both_ways() -> None:
+    import osmnx as ox
+
+    directed, plain = bent(), Network.from_networkx(bent())
+    assert plain.edges[["way", "forward", "backward"]].values.tolist() == [[7, True, True], [8, True, False]]
+    for graph in (ox.convert.to_undirected(directed), directed.to_undirected(), nx.Graph(directed)):
+        network = Network.from_networkx(graph)
+        assert sorted(network.edges[["way", "forward", "backward"]].values.tolist()) == [
+            [7, True, True],
+            [8, True, True],
+        ]
+        ends = network.vertex_start[:-1], network.vertex_start[1:] - 1
+        for end, at in zip((network.edge_u, network.edge_v), ends, strict=True):
+            assert network.vertex_x[at].tolist() == network.node_x[end].tolist()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "said"),
+    [
+        (lambda g: g.nodes[1].update(x=np.nan), SchemaError, "1 nodes lack x/y, or they are not numbers"),
+        (lambda g: g.nodes[1].update(y="north"), SchemaError, "1 nodes lack x/y, or they are not numbers"),
+        (lambda g: g[1][2][0].update(length=np.nan), SchemaError, "1 edges have a length that is missing, negative"),
+        (lambda g: g[1][2][0].update(length=-1), SchemaError, "1 edges have a length that is missing, negative"),
+        (lambda g: g[2][3][0].update(length=0), SchemaError, "1 edges have length 0 although their lines are longer"),
+        (lambda g: g[2][3][0].pop("length"), SchemaError, "graph: 1 edges lack length; complete"),
+        (lambda g: g[2][3][0].update(geometry="LINESTRING"), SchemaError, "1 edges have a geometry that is no Line"),
+        (lambda g: g.graph.update(mode="fly"), InputError, "mode.* = 'fly': no such mode"),
+        (lambda g: g.graph.update(island_m="far"), InputError, "island_m.* = 'far': must be 0 or more"),
+    ],
+)
+def test_graphs_that_make_no_network(spoil: Callable, error: type, said: str) -> None:
+    graph = bent()
+    spoil(graph)
+    with pytest.raises(error, match=said):
+        Network.from_networkx(graph)
+
+
+def test_names_of_any_kind() -> None:
+    with pytest.raises(InputError, match="graph of networkx; it is a DataFrame"):
+        Network.from_networkx(pd.DataFrame())
+    graph = bent()
+    graph[2][3][0]["osmid"] = "new road"
+    assert sorted(Network.from_networkx(nx.relabel_nodes(graph, str)).node_osmid.tolist()) == [1, 2, 3]
+    network = Network.from_networkx(nx.relabel_nodes(graph, {1: ("a", 1), 3: "c"}))
+    at = dict(zip(network.node_osmid.tolist(), network.node_x.tolist(), strict=True))
+    assert at == {1: EAST, 2: EAST + 100, 3: EAST + 200}  # in the order of the graph
+    assert network.edge_way.tolist() == [7, -1]
+
+
+def test_a_consolidated_graph_comes_back() -> None:
+    """Two junctions 5 m apart become one; what waits and is forbidden there stays, and so do islands."""
+    import osmnx as ox
+
+    network = make_network([(0, 0), (100, 0), (105, 0), (205, 0), (100, 100)], [(0, 1), (1, 2), (2, 3), (1, 4)])
+    control = np.array([CONTROLS.index(c) for c in ("", "stop", "signals", "", "crossing")], dtype=np.uint8)
+    turns = np.array([[0, 1, 3], [1, 2, 2]], dtype=np.int32)
+    network = replace(network, node_control=control, turns=turns, island_m=750.0, node_frontier=np.arange(5) == 2)
+    graph = network.to_networkx()
+    again = Network.from_networkx(ox.consolidate_intersections(graph, tolerance=5, rebuild_graph=True, dead_ends=True))
+    assert (again.n_nodes, again.n_edges, again.island_m) == (4, 3, 750.0)
+    (here,) = np.flatnonzero(again.node_control == CONTROLS.index("signals"))
+    assert (again.node_x[here], again.node_y[here]) == pytest.approx((EAST + 102.5, NORTH))
+    assert again.node_frontier.tolist() == [i == here for i in range(4)]
+    assert [(again.edge_way[a], at, again.edge_way[b]) for a, at, b in again.turns] == [(1, here, 4)]
+    assert again.left_out == {"turns": 1}
+    assert Network.from_networkx(graph).n_nodes == 5
 
 
 # --- own roads ----------------------------------------------------------------------------------------

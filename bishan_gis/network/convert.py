@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.crs import check_metric, load_crs
-from bishan_gis.errors import CrsError, NoDataError, SchemaError
+from bishan_gis.errors import CrsError, SchemaError
 from bishan_gis.network.build import hilbert_order, structure_code
 from bishan_gis.network.graph import CONTROLS, STRUCTURES, Network
+from bishan_gis.network.graph_checks import (
+    check_graph,
+    flag,
+    graph_island_m,
+    merged,
+    node_control,
+    node_ids,
+    way_ids,
+)
+from bishan_gis.network.rules import check_mode
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -19,15 +29,6 @@ if TYPE_CHECKING:
     from pyproj import CRS, Transformer
 
 __all__ = ["from_networkx", "to_networkx"]
-
-#: What osmnx keeps of a node's tags -> what it makes one wait for.
-_TAGS = {
-    ("highway", "traffic_signals"): "signals",
-    ("highway", "crossing"): "crossing",
-    ("highway", "stop"): "stop",
-    ("highway", "give_way"): "give_way",
-    ("railway", "level_crossing"): "level_crossing",
-}
 
 
 def to_networkx(network: Network) -> nx.MultiDiGraph:
@@ -46,8 +47,8 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
         negative ids and carry the real one as ``osm_node``. One edge per direction that is open, with
         ``osmid, length`` [m], ``geometry, highway, name, oneway, reversed, kind`` and ``bridge`` or
         ``tunnel``; where the network has them ``speed_kph`` [km/h], and ``control`` on nodes. The graph's
-        attributes ``crs`` and ``mode`` are the network's; ``turns`` lists its forbidden turns as
-        (``edge`` of the street one comes by, node, ``edge`` of the street one may not go on by).
+        attributes ``crs``, ``mode`` and, where it is not 0, ``island_m`` are the network's; ``turns`` lists its
+        forbidden turns as (``edge`` of the street one comes by, node, ``edge`` of the street one may not go on by).
 
     Examples
     --------
@@ -60,6 +61,8 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
     import networkx as nx
 
     graph = nx.MultiDiGraph(crs=network.crs.to_string(), simplified=True, kind="bishan_gis", mode=network.mode)
+    if network.island_m:
+        graph.graph["island_m"] = network.island_m
     names = _node_names(network.node_osmid)
     ends = np.concatenate([network.edge_u, network.edge_v])
     degree = np.bincount(ends, minlength=network.n_nodes).tolist()
@@ -121,31 +124,37 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
     ----------
     graph : networkx.MultiDiGraph
         As osmnx makes it: nodes with ``x, y``, edges with ``length`` [m] and, where bent, ``geometry``, all
-        in the graph's ``crs``; simplified or not. Two opposite edges of one way and one shape become one
-        street open both ways.
+        in the graph's ``crs``; simplified, consolidated or not. Two opposite edges of one way and one shape become
+        one street open both ways; of a graph without directions (``osmnx.convert.to_undirected``, ``networkx.Graph``)
+        every street is, whatever its ``oneway`` says.
     crs : pyproj.CRS or str, optional
         Working CRS of the network [m]; that of the graph where left out, which must then be projected.
 
     Returns
     -------
     Network
-        Lengths are those of the graph. Where osmnx merged ways, the smallest id and the first
-        name and value stand for all. ``speed_kph`` (``osmnx.add_edge_speeds``) becomes ``edge_speed_kmh`` as it
-        is, so that times are those of ``osmnx.add_edge_travel_times``: cars at the limit, where streets read from OSM
-        have 0.8 of it; ``replace(load_profile("car"), street_factor=0.8)`` drives these alike. The faster direction
-        stands for both. ``highway`` and ``railway`` of nodes become ``node_control``: signals,
-        crossings, stop and give way. The mode is the graph's attribute ``mode``, else ``walk``.
+        Lengths are those of the graph. Nodes keep the names that the graph has for them where all are whole numbers;
+        else they are numbered 1, 2, 3 ... in the order of the graph. Where osmnx merged ways, the smallest id and the
+        first name and value stand for all; ids of ways that are no numbers become -1, -2 ... Where it merged nodes, the
+        longest wait counts and turns stay forbidden. ``speed_kph`` (``osmnx.add_edge_speeds``) becomes
+        ``edge_speed_kmh`` as it is, so that times are those of ``osmnx.add_edge_travel_times``: cars at the limit,
+        where streets read from OSM have 0.8 of it; ``replace(load_profile("car"), street_factor=0.8)`` drives these
+        alike. The faster direction stands for both. ``highway`` and ``railway`` of nodes become ``node_control``:
+        signals, crossings, stop and give way. ``mode`` (else ``walk``) and ``island_m`` are the graph's attributes.
         An edge that is closed both ways has no place in a graph and does not come back, nor does a
         forbidden turn of one; ``left_out`` counts ``turns`` that were lost.
 
     Raises
     ------
+    InputError
+        It is no graph of networkx, or its ``mode`` or ``island_m`` is unknown.
     NoDataError
         The graph has no edges.
     CrsError
         The graph has no ``crs``, or its positions cannot be projected.
     SchemaError
-        Nodes without ``x, y``, edges without ``length``, or only some edges with ``speed_kph``.
+        Nodes without numbers for ``x, y``; edges without ``length``, or with one that is not a number, negative, or 0
+        though the line is longer; geometries that are no lines; only some edges with ``speed_kph``.
 
     Examples
     --------
@@ -157,7 +166,9 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
     >>> from_networkx(graph).edges[["way", "forward", "backward"]].values.tolist()
     [[7, True, True]]
     """
-    _check_graph(graph)
+    check_graph(graph)
+    mode, island_m = str(graph.graph.get("mode", "walk")), graph_island_m(graph)
+    check_mode(mode, where="graph.graph['mode']")
     drawn = load_crs(str(graph.graph["crs"]), where="graph.crs")
     crs = _working_crs(graph, drawn) if crs is None else load_crs(crs) if isinstance(crs, str) else crs
     _check_metric_crs(crs)
@@ -165,8 +176,11 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
     names = list(graph.nodes)
     data = [graph.nodes[n] for n in names]
     x, y = _move(there, np.array([d["x"] for d in data], float), np.array([d["y"] for d in data], float))
-    osmid = np.array([d.get("osm_node", n) for n, d in zip(names, data, strict=True)], dtype=np.int64)
-    tie = np.lexsort(([d.get("order", 0) for d in data], osmid))
+    # Where osmnx consolidated intersections, nodes have new names, and lists of what they had before.
+    consolidated = any("osmid_original" in d for d in data)
+    own = [{} if consolidated else d for d in data]
+    osmid = node_ids([d.get("osm_node", n) for n, d in zip(names, own, strict=True)])
+    tie = np.lexsort(([d.get("order", 0) for d in own], osmid))
     rank = np.empty(len(names), dtype=np.int64)
     rank[tie] = np.arange(len(names))
     order = hilbert_order(x, y, rank)
@@ -182,7 +196,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
     np.cumsum(sizes, out=vertex_start[1:])
     shape = np.concatenate([s.shape for s in rows])
     vertex_x, vertex_y = _move(there, shape[:, 0], shape[:, 1])
-    turns, lost = _turns(graph, rows, position)
+    turns, lost = _turns(graph, rows, position, consolidated=consolidated)
     return Network(
         crs=crs,
         node_x=x[order],
@@ -190,7 +204,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
         node_osmid=osmid[order],
         edge_u=u[by],
         edge_v=v[by],
-        edge_length_m=np.array([s.tags["length"] for s in rows], dtype=np.float64),
+        edge_length_m=np.array([float(s.tags["length"]) for s in rows], dtype=np.float64),
         edge_forward=np.array([s.forward for s in rows], dtype=bool),
         edge_backward=np.array([s.backward for s in rows], dtype=bool),
         edge_way=way[by],
@@ -201,13 +215,14 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
         vertex_start=vertex_start,
         vertex_x=vertex_x,
         vertex_y=vertex_y,
-        node_frontier=np.array([bool(d.get("frontier", False)) for d in data], dtype=bool)[order],
-        node_elevation_m=np.array([d.get("elevation", np.nan) for d in data], dtype=np.float64)[order],
+        node_frontier=np.array([any(merged(d.get("frontier"))) for d in data], dtype=bool)[order],
+        node_elevation_m=np.array([_mean(d.get("elevation")) for d in data], dtype=np.float64)[order],
         left_out={"turns": lost} if lost else {},
-        mode=str(graph.graph.get("mode", "walk")),
+        mode=mode,
         edge_speed_kmh=_speeds(rows),
         node_control=_controls([data[i] for i in order.tolist()]),
         turns=turns,
+        island_m=island_m,
     )
 
 
@@ -225,19 +240,30 @@ class _Street:
 
 
 def _pair(graph: nx.MultiDiGraph, position: dict[Any, int]) -> list[_Street]:
-    """Join the two directions of each street; what has only one stays one-way."""
+    """Join the two directions of each street; what has only one stays one-way, unless the graph has no directions."""
     waiting: dict[tuple[int, int, int, bytes], list[_Street]] = {}
     streets: list[_Street] = []
     edges = list(graph.edges(data=True))
+    ways = way_ids(tags.get("osmid") for *_, tags in edges)
+    if not graph.is_directed():
+        for (a, b, tags), way in zip(edges, ways, strict=True):
+            shape = _shape(graph, a, b, tags)
+            # Such a graph does not say from which end a street was drawn.
+            a_xy, b_xy = (np.array([graph.nodes[n]["x"], graph.nodes[n]["y"]], dtype=float) for n in (a, b))
+            if _gap(shape, b_xy, a_xy) < _gap(shape, a_xy, b_xy):
+                a, b = b, a
+            streets.append(_Street(position[a], position[b], way, shape, tags, forward=True, backward=True))
+        return streets
     for against in (False, True):
-        for a, b, tags in edges:
-            if (tags.get("reversed") is True) != against:
+        for (a, b, tags), way in zip(edges, ways, strict=True):
+            turned = flag(tags.get("reversed"))
+            if (turned is True) != against:
                 continue
             shape = _shape(graph, a, b, tags)
-            u, v, way = position[a], position[b], _way(tags)
+            u, v = position[a], position[b]
             back = np.ascontiguousarray(shape[::-1])
             twins = waiting.get((v, u, way, back.tobytes()))
-            if twins and tags.get("reversed") is not False:
+            if twins and turned is not False:
                 twin = twins.pop(0)
                 twin.forward = twin.backward = True
                 if "speed_kph" in tags and "speed_kph" in twin.tags:
@@ -254,32 +280,17 @@ def _pair(graph: nx.MultiDiGraph, position: dict[Any, int]) -> list[_Street]:
     return streets
 
 
+def _gap(shape: NDArray[np.float64], first: NDArray[np.float64], last: NDArray[np.float64]) -> float:
+    """Return how far the ends of a line lie from two places, added up."""
+    return float(np.hypot(*(shape[0] - first)) + np.hypot(*(shape[-1] - last)))
+
+
 def _shape(graph: nx.MultiDiGraph, a: Any, b: Any, tags: dict[str, Any]) -> NDArray[np.float64]:
-    line = tags.get("geometry")
+    line = _one(tags.get("geometry"))
     if line is not None:
         return np.array(line.coords, dtype=np.float64)[:, :2]
     first, last = graph.nodes[a], graph.nodes[b]
     return np.array([(first["x"], first["y"]), (last["x"], last["y"])], dtype=np.float64)
-
-
-def _check_graph(graph: nx.MultiDiGraph) -> None:
-    if not graph.number_of_edges():
-        raise NoDataError(
-            f"graph: 图有 {len(graph)} 个节点,没有边;请检查下载范围",
-            f"graph: {len(graph)} nodes and no edges; check the area that was fetched",
-        )
-    if graph.graph.get("crs") is None:
-        raise CrsError(
-            f"graph: 图 ({len(graph)} 个节点) 没有 crs 属性;请设置 graph.graph['crs']",
-            f"graph: {len(graph)} nodes and no crs; set graph.graph['crs']",
-        )
-    points = sum("x" not in d or "y" not in d for _, d in graph.nodes(data=True))
-    edges = sum("length" not in d for _, _, d in graph.edges(data=True))
-    if points or edges:
-        raise SchemaError(
-            f"graph: {points} 个节点缺少 x/y,{edges} 条边缺少 length;请先用 osmnx 补全",
-            f"graph: {points} nodes lack x/y and {edges} edges lack length; complete them with osmnx first",
-        )
 
 
 def _working_crs(graph: nx.MultiDiGraph, drawn: CRS) -> CRS:
@@ -306,7 +317,7 @@ def _speeds(rows: list[_Street]) -> NDArray[np.float64] | None:
     some = sum("speed_kph" in s.tags for s in rows)
     if not some:
         return None
-    out = np.array([_one(s.tags.get("speed_kph", np.nan)) for s in rows], dtype=np.float64)
+    out = np.array([np.nan if (v := _one(s.tags.get("speed_kph"))) is None else v for s in rows], dtype=np.float64)
     bad = int((~(np.isfinite(out) & (out > 0))).sum())
     if bad:
         raise SchemaError(
@@ -318,24 +329,20 @@ def _speeds(rows: list[_Street]) -> NDArray[np.float64] | None:
 
 def _controls(data: list[dict[str, Any]]) -> NDArray[np.uint8] | None:
     """Return what one waits for at each node; None where the graph knows of nothing."""
-    out = np.zeros(len(data), dtype=np.uint8)
-    known = False
-    for i, tags in enumerate(data):
-        own = tags.get("control")
-        if own is None:
-            own = next((c for (key, value), c in _TAGS.items() if tags.get(key) == value), None)
-        if own is not None:
-            known, out[i] = True, CONTROLS.index(own) if own in CONTROLS else 0
-    return out if known else None
+    known = [node_control(tags) for tags in data]
+    return None if set(known) == {None} else np.array([c or 0 for c in known], dtype=np.uint8)
 
 
 def _turns(
-    graph: nx.MultiDiGraph, rows: list[_Street], position: dict[Any, int]
+    graph: nx.MultiDiGraph, rows: list[_Street], position: dict[Any, int], *, consolidated: bool
 ) -> tuple[NDArray[np.int32] | None, int]:
     """Return the forbidden turns between streets that are still there, and how many are lost."""
     listed = graph.graph.get("turns")
     if not isinstance(listed, list):
         return None, 0
+    if consolidated:
+        was = {name: n for n, d in graph.nodes(data=True) for name in merged(d.get("osmid_original"))}
+        position = {name: position[n] for name, n in was.items()}
     at = {s.tags["edge"]: (i, (s.u, s.v)) for i, s in enumerate(rows) if "edge" in s.tags}
     out = []
     for a, node, b in listed:
@@ -362,6 +369,12 @@ def _reverse(lines: NDArray[np.object_]) -> NDArray[np.object_]:
     return out
 
 
+def _mean(value: Any) -> float:
+    """Return the mean of the values that osmnx merged, NaN where there is none."""
+    values = merged(value)
+    return float(np.mean(values)) if values else np.nan
+
+
 def _transformer(source: CRS, target: CRS) -> Transformer | None:
     if source == target:
         return None
@@ -385,21 +398,17 @@ def _move(
     return np.asarray(moved_x, dtype=np.float64), np.asarray(moved_y, dtype=np.float64)
 
 
-def _way(tags: dict[str, Any]) -> int:
-    """Return the way's id; of several the smallest, which is the same in both directions."""
-    value = tags.get("osmid", 0)
-    return int(min(value)) if isinstance(value, list) else int(value)
-
-
 def _one(value: Any) -> Any:
-    """Return the first of the values that osmnx merged, or the only one."""
-    return value[0] if isinstance(value, list) else value
+    """Return the first of the values that osmnx merged, or the only one; None where it is empty."""
+    return next(iter(merged(value)), None)
 
 
 def _structure(tags: dict[str, Any]) -> int:
     if tags.get("structure") in STRUCTURES:
         return STRUCTURES.index(tags["structure"])
-    return structure_code({k: str(_one(tags[k])) for k in ("highway", "bridge", "tunnel") if tags.get(k) is not None})
+    return structure_code(
+        {k: str(_one(tags[k])) for k in ("highway", "bridge", "tunnel") if _one(tags.get(k)) is not None}
+    )
 
 
 def _texts(rows: list[_Street], key: str, default: str) -> NDArray[np.object_]:

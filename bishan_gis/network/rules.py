@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.errors import BrokenFileError, MissingFileError, SchemaError, StudyError
+from bishan_gis.errors import BrokenFileError, InputError, MissingFileError, SchemaError, StudyError
 from bishan_gis.schema import nearest_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MODES", "NO_RULE", "Decisions", "Rule", "Rules", "apply_rules", "load_rules"]
+__all__ = ["MODES", "NO_RULE", "Decisions", "Rule", "Rules", "apply_rules", "check_mode", "load_rules"]
 
 #: What a way is counted under when no rule decides; it is denied.
 NO_RULE = "no_rule"
@@ -185,6 +185,28 @@ def load_rules(path: str | Path | None = None, *, mode: str = "walk", table: str
         return rules
     base = load_rules(mode=str(data["extends"]))
     return Rules(base.mode, *(getattr(rules, part) + getattr(base, part) for part in _DECISIONS))
+
+
+def check_mode(mode: str, *, where: str = "mode") -> None:
+    """Raise unless there is such a mode of travel.
+
+    Parameters
+    ----------
+    mode : str
+        One of :data:`MODES`.
+    where : str
+        What the reader knows the setting as.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    if mode not in MODES:
+        raise InputError(
+            f"{where} = {mode!r}: 没有这种出行方式;可用: {'、'.join(MODES)}",
+            f"{where} = {mode!r}: no such mode of travel; known: {', '.join(MODES)}",
+        )
 
 
 def apply_rules(tags: Iterable[Mapping[str, str]], rules: Rules) -> Decisions:
