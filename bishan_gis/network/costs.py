@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.errors import BrokenFileError, MissingFileError, StudyError
+from bishan_gis.network.cost_checks import check_times
 from bishan_gis.network.graph import CONTROLS, STRUCTURES, Network
 from bishan_gis.network.slope import EdgeSlopes, edge_slope, slope_factor
 from bishan_gis.network.turns import SearchStates, build_states
@@ -308,6 +309,8 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
     StudyError
         No such function, or speed is to depend on slope and no node has a height; or it is to be that of the street
         and the network has none.
+    InputError
+        A length is missing, infinite or negative, or an edge takes more than 596 hours (2^31 ms).
 
     Notes
     -----
@@ -390,5 +393,6 @@ def _one_way(
         can &= climb <= profile.max_slope
     if profile.max_descent is not None:
         can &= -climb <= profile.max_descent
-    time_ms = np.rint(network.edge_length_m / np.where(can, speed, 1.0) * 1000).astype(np.int64)
-    return np.where(can, np.maximum(time_ms, 1), BLOCKED), float(factor[can].max(initial=0.0))
+    time_ms = np.where(can, np.rint(network.edge_length_m / np.where(can, speed, 1.0) * 1000), 0.0)
+    check_times(network, time_ms, speed)
+    return np.where(can, np.maximum(time_ms.astype(np.int64), 1), BLOCKED), float(factor[can].max(initial=0.0))

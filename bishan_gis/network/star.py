@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bishan_gis.errors import InputError
 from bishan_gis.network.costs import BLOCKED, EdgeCosts
 from bishan_gis.network.snap import OFF_NETWORK, Snaps
 
@@ -94,10 +95,19 @@ class StarGraph:
         ------
         ValueError
             More than 8,388,608 nodes: the bounded search packs a node into 23 bits.
+        InputError
+            A link takes more than 596 hours, wait included: sums are counted in 64 bits, links and what is found in 32.
         """
         if n > _MAX_NODES:
             msg = f"{n:,} nodes; the kernels hold {_MAX_NODES:,}"
             raise ValueError(msg)
+        if len(cost_ms) and cost_ms.max() > NO_LIMIT:
+            many, most = int((cost_ms > NO_LIMIT).sum()), int(cost_ms.max()) // 3_600_000
+            raise InputError(
+                f"costs: {many} 个方向的路段连同节点等待超过 596 小时 (最长 {most} 小时);请检查长度、速度和 delays",
+                f"costs: {many} edges with the wait at their end take more than 596 hours (the longest {most}); check "
+                "lengths, speeds and delays",
+            )
         order = np.lexsort((cost_ms, head, tail))
         start = np.zeros(n + 1, dtype=np.int64)
         np.cumsum(np.bincount(tail, minlength=n), out=start[1:])

@@ -1,0 +1,56 @@
+"""Checks before streets are priced: that times can be counted, and that the traveller may be on these streets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bishan_gis.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bishan_gis.network.graph import Network
+
+__all__ = ["MOST_MS", "check_times"]
+
+#: Longest time of a link that a search can count [ms]: 596 hours.
+MOST_MS = 2**31 - 2
+
+
+def check_times(network: Network, time_ms: NDArray[np.float64], speed_ms: NDArray[np.float64]) -> None:
+    """Raise where the time of an edge is none, or too long to be counted.
+
+    Parameters
+    ----------
+    network : Network
+        Streets.
+    time_ms : ndarray of float64, shape (m,)
+        Time on each edge [ms]; 0 where it may not be used.
+    speed_ms : ndarray of float64, shape (m,)
+        Speed [m/s].
+
+    Raises
+    ------
+    InputError
+        A length is not a number, infinite or negative, or an edge takes more than 596 hours.
+    """
+    odd = np.flatnonzero(~(np.isfinite(network.edge_length_m) & (network.edge_length_m >= 0)))
+    if len(odd):
+        e = int(odd[0])
+        first = f"edge {e} (way {network.edge_way[e]}): {network.edge_length_m[e]} m"
+        raise InputError(
+            f"edge_length_m: {len(odd)} 条路段的长度缺失、无穷或为负, 首例 {first};请修正",
+            f"edge_length_m: {len(odd)} edges have a length that is missing, infinite or negative, first {first}; "
+            "mend them",
+        )
+    long = np.flatnonzero(time_ms > MOST_MS)
+    if len(long):
+        e = int(long[0])
+        first = f"edge {e} (way {network.edge_way[e]}): {network.edge_length_m[e]:.0f} m, {speed_ms[e] * 3.6:g} km/h"
+        raise InputError(
+            f"edge_length_m: {len(long)} 条路段的时间超过 596 小时, 首例 {first};请检查长度单位和速度",
+            f"edge_length_m: {len(long)} edges take more than 596 hours, first {first}; check the unit of lengths, and "
+            "the speed",
+        )
