@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "BishanGisError",
+    "BishanGisWarning",
     "BrokenFileError",
     "ControlTotalError",
     "CrsError",
@@ -51,6 +52,21 @@ class BishanGisError(Exception):
         """Return the message in one language, on one line."""
         text = self.zh if lang == "zh" else self.en
         return " ".join(text.split())
+
+
+class BishanGisWarning(UserWarning):
+    """What can be computed, and is likely not what was meant.
+
+    Parameters
+    ----------
+    zh, en : str
+        The same message in both languages.
+    """
+
+    def __init__(self, zh: str, en: str) -> None:
+        self.zh = zh
+        self.en = en
+        super().__init__(f"{zh} | {en}")
 
 
 class InputError(BishanGisError, ValueError):

@@ -14,7 +14,7 @@ from bishan_gis.network.snap import Snaps
 from bishan_gis.network.star import NOT_REACHED
 
 WAITS = {"signals": 30.0, "crossing": 2.5, "level_crossing": 0.001}
-METRE_A_SECOND = SpeedProfile("toy", "玩具", "toy", "drive", 3.6, 0.5, "by hand", delays=WAITS)
+METRE_A_SECOND = SpeedProfile("toy", "玩具", "toy", "walk", 3.6, 0.5, "by hand", delays=WAITS)
 
 
 def controls(network, **at):

@@ -217,16 +217,17 @@ def _centres(grid, mask):
 
 def test_speeds_of_streets():
     network = replace(_block(), mode="drive", edge_speed_kmh=np.array([36.0, 18.0, 90.0, 36.0, 36.0]))
-    car = replace(METRE_A_SECOND, speeds="street", speed_kmh=72.0, street_factor=0.5, leg_kmh=3.6)
+    car = replace(METRE_A_SECOND, mode="drive", speeds="street", speed_kmh=72.0, street_factor=0.5, leg_kmh=3.6)
     costs = edge_costs(network, car)
     assert costs.forward_ms.tolist() == [20_000, 40_000, 8_000, 20_000, 20_000]
     assert costs.top_speed_ms == pytest.approx(12.5)  # 45 km/h, the fastest street
     assert edge_costs(network, replace(car, street_factor=1.0)).top_speed_ms == pytest.approx(20)  # its own highest
     assert edge_costs(network, replace(car, street_factor=0.01)).top_speed_ms == pytest.approx(1)  # off the streets
     assert car.leg_ms(10).item() == 10_000
-    assert edge_costs(network, METRE_A_SECOND).forward_ms.tolist() == [100_000] * 5
+    own = replace(METRE_A_SECOND, mode="drive")
+    assert edge_costs(network, own).forward_ms.tolist() == [100_000] * 5
     with pytest.raises(StudyError, match=r"speeds = 'street'.*no speeds of streets"):
-        edge_costs(_block(), car)
+        edge_costs(replace(_block(), mode="drive"), car)
     with pytest.raises(StudyError, match="2 edges have no positive speed"):
         edge_costs(replace(network, edge_speed_kmh=np.array([0.0, np.nan, 1, 1, 1])), car)
 

@@ -158,6 +158,7 @@ def build_network(
         rule_counts=rule_counts,
         left_out=left_out,
         mode=rules.mode,
+        rule_table=rules.table,
         edge_speed_kmh=speed_kmh,
         node_control=line.code[node] if controls else None,
         turns=turns,

@@ -47,8 +47,9 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
         negative ids and carry the real one as ``osm_node``. One edge per direction that is open, with
         ``osmid, length`` [m], ``geometry, highway, name, oneway, reversed, kind`` and ``bridge`` or
         ``tunnel``; where the network has them ``speed_kph`` [km/h], and ``control`` on nodes. The graph's
-        attributes ``crs``, ``mode`` and, where it is not 0, ``island_m`` are the network's; ``turns`` lists its
-        forbidden turns as (``edge`` of the street one comes by, node, ``edge`` of the street one may not go on by).
+        attributes ``crs``, ``mode``, ``rule_table`` and, where they are not 0, ``island_m`` are the network's;
+        ``turns`` lists its forbidden turns as (``edge`` of the street one comes by, node, ``edge`` of the street one
+        may not go on by).
 
     Examples
     --------
@@ -61,6 +62,8 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
     import networkx as nx
 
     graph = nx.MultiDiGraph(crs=network.crs.to_string(), simplified=True, kind="bishan_gis", mode=network.mode)
+    if network.rule_table:
+        graph.graph["rule_table"] = network.rule_table
     if network.island_m:
         graph.graph["island_m"] = network.island_m
     names = _node_names(network.node_osmid)
@@ -117,7 +120,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
     return graph
 
 
-def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Network:
+def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode: str | None = None) -> Network:
     """Return an osmnx graph as a network.
 
     Parameters
@@ -129,6 +132,9 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
         every street is, whatever its ``oneway`` says.
     crs : pyproj.CRS or str, optional
         Working CRS of the network [m]; that of the graph where left out, which must then be projected.
+    mode : str, optional
+        Mode of travel the streets are for, which must be that of the profile: ``walk``, ``cycle``, ``drive``. Left
+        out, it is the graph's attribute ``mode``, else ``walk``; graphs of osmnx have none.
 
     Returns
     -------
@@ -140,7 +146,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
         ``edge_speed_kmh`` as it is, so that times are those of ``osmnx.add_edge_travel_times``: cars at the limit,
         where streets read from OSM have 0.8 of it; ``replace(load_profile("car"), street_factor=0.8)`` drives these
         alike. The faster direction stands for both. ``highway`` and ``railway`` of nodes become ``node_control``:
-        signals, crossings, stop and give way. ``mode`` (else ``walk``) and ``island_m`` are the graph's attributes.
+        signals, crossings, stop and give way. ``island_m`` is the graph's attribute.
         An edge that is closed both ways has no place in a graph and does not come back, nor does a
         forbidden turn of one; ``left_out`` counts ``turns`` that were lost.
 
@@ -167,8 +173,8 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
     [[7, True, True]]
     """
     check_graph(graph)
-    mode, island_m = str(graph.graph.get("mode", "walk")), graph_island_m(graph)
-    check_mode(mode, where="graph.graph['mode']")
+    check_mode(given := graph.graph.get("mode", "walk") if mode is None else mode, where="mode")
+    mode, island_m = str(given), graph_island_m(graph)
     drawn = load_crs(str(graph.graph["crs"]), where="graph.crs")
     crs = _working_crs(graph, drawn) if crs is None else load_crs(crs) if isinstance(crs, str) else crs
     _check_metric_crs(crs)
@@ -223,6 +229,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Ne
         node_control=_controls([data[i] for i in order.tolist()]),
         turns=turns,
         island_m=island_m,
+        rule_table=str(graph.graph.get("rule_table", "")),
     )
 
 

@@ -2,21 +2,63 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bishan_gis.errors import InputError
+from bishan_gis.errors import BishanGisWarning, InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bishan_gis.network.costs import SpeedProfile
     from bishan_gis.network.graph import Network
 
-__all__ = ["MOST_MS", "check_times"]
+__all__ = ["MOST_MS", "check_times", "check_traveller"]
 
 #: Longest time of a link that a search can count [ms]: 596 hours.
 MOST_MS = 2**31 - 2
+
+
+def check_traveller(network: Network, profile: SpeedProfile) -> None:
+    """Raise where the streets are for another mode of travel; warn where other rules decided who may pass.
+
+    Parameters
+    ----------
+    network : Network
+        Streets; ``rule_table`` may not be known.
+    profile : SpeedProfile
+        Who travels.
+
+    Raises
+    ------
+    InputError
+        The modes differ: other streets are open to walkers than to cars.
+
+    Warns
+    -----
+    BishanGisWarning
+        The rules differ: where fire engines may pass, cars may not.
+    """
+    if network.mode != profile.mode:
+        raise InputError(
+            f"路网用于 {network.mode}, 速度类型 {profile.name} 用于 {profile.mode};请以 mode={profile.mode!r} 构建路网,"
+            "或换一个速度类型",
+            f"the network is for mode {network.mode!r}, the profile {profile.name} for {profile.mode!r}; build the "
+            f"network with mode={profile.mode!r}, or choose another profile",
+        )
+    wanted = profile.rules or profile.mode
+    if network.rule_table and network.rule_table != wanted:
+        warnings.warn(
+            BishanGisWarning(
+                f"路网按 {network.rule_table} 的通行规则构建, 速度类型 {profile.name} 需要 {wanted};请用"
+                f" load_rules(mode={profile.mode!r}, table={profile.rules!r})",
+                f"the network has the rules of {network.rule_table!r}, the profile {profile.name} wants {wanted!r}; "
+                f"build it with load_rules(mode={profile.mode!r}, table={profile.rules!r})",
+            ),
+            stacklevel=3,
+        )
 
 
 def check_times(network: Network, time_ms: NDArray[np.float64], speed_ms: NDArray[np.float64]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.errors import BrokenFileError, MissingFileError, StudyError
-from bishan_gis.network.cost_checks import check_times
+from bishan_gis.network.cost_checks import check_times, check_traveller
 from bishan_gis.network.graph import CONTROLS, STRUCTURES, Network
 from bishan_gis.network.slope import EdgeSlopes, edge_slope, slope_factor
 from bishan_gis.network.turns import SearchStates, build_states
@@ -290,7 +290,7 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
     Parameters
     ----------
     network : Network
-        Streets.
+        Streets of the mode of the profile.
     profile : SpeedProfile
         Who travels.
     slope : str, optional
@@ -310,7 +310,13 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
         No such function, or speed is to depend on slope and no node has a height; or it is to be that of the street
         and the network has none.
     InputError
-        A length is missing, infinite or negative, or an edge takes more than 596 hours (2^31 ms).
+        The network is for another mode than the profile; a length is missing, infinite or negative, or an edge takes
+        more than 596 hours (2^31 ms).
+
+    Warns
+    -----
+    BishanGisWarning
+        Other rules than those of the profile decided who may pass.
 
     Notes
     -----
@@ -318,6 +324,7 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
     costs its legs, the edges it uses or the parts of them, and the wait at every node it passes: once each, at
     whichever it arrives on the way, so that a trip and its reverse wait alike.
     """
+    check_traveller(network, profile)
     name = profile.slope if slope is None else slope
     slope_factor(name, 0.0)
     if name != "none" and network.n_nodes and not np.isfinite(network.node_elevation_m).any():

@@ -10,6 +10,7 @@ from bishan_gis.crs import check_metric, load_crs
 from bishan_gis.errors import CrsError, InputError, NoDataError, SchemaError
 from bishan_gis.network.build import hilbert_order
 from bishan_gis.network.graph import STRUCTURES, Network
+from bishan_gis.network.rules import check_mode
 from bishan_gis.schema import KINDS
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def network_from_edges(
     Raises
     ------
     InputError
-        `edges` is not a GeoDataFrame, `tolerance_m` is negative, or `kind` is unknown.
+        `edges` is not a GeoDataFrame, `tolerance_m` is negative, or `mode` is unknown.
     NoDataError
         No rows, or no road has a length.
     CrsError
@@ -101,6 +102,7 @@ def network_from_edges(
     if not isinstance(edges, gpd.GeoDataFrame):
         name = type(edges).__name__
         raise InputError(f"edges: 须为 GeoDataFrame,现为 {name}", f"edges: must be a GeoDataFrame; it is a {name}")
+    check_mode(mode)
     if not (np.isfinite(tolerance_m) and tolerance_m >= 0):
         raise InputError(
             f"tolerance_m = {tolerance_m}: 须为非负数 [m]", f"tolerance_m = {tolerance_m}: must be 0 or more [m]"

@@ -83,6 +83,9 @@ class Network:
     island_m : float
         Places are not snapped to parts of the streets shorter than this in all, where there is another street near
         [m]; 0: to any. See :func:`bishan_gis.network.snap.find_islands`.
+    rule_table : str
+        Table of the package that decided who may pass: ``walk``, ``cycle``, ``drive``, ``emergency``; empty where it is
+        another, or not known.
     """
 
     crs: CRS
@@ -111,6 +114,7 @@ class Network:
     node_control: NDArray[np.uint8] | None = None
     turns: NDArray[np.int32] | None = None
     island_m: float = 0.0
+    rule_table: str = ""
 
     @classmethod
     def from_osm(
@@ -173,7 +177,7 @@ class Network:
         )
 
     @classmethod
-    def from_networkx(cls, graph: nx.MultiDiGraph, *, crs: CRS | str | None = None) -> Network:
+    def from_networkx(cls, graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode: str | None = None) -> Network:
         """Return an osmnx graph as a network.
 
         Parameters
@@ -182,6 +186,8 @@ class Network:
             As osmnx makes it, simplified or not, projected or in degrees.
         crs : pyproj.CRS or str, optional
             Working CRS [m]; that of the graph where left out, which must then be projected.
+        mode : str, optional
+            Mode of travel the streets are for: ``walk``, ``cycle``, ``drive``; what the graph says where left out.
 
         Returns
         -------
@@ -195,7 +201,7 @@ class Network:
         """
         from bishan_gis.network.convert import from_networkx
 
-        return from_networkx(graph, crs=crs)
+        return from_networkx(graph, crs=crs, mode=mode)
 
     @classmethod
     def from_edges(

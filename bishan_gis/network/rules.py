@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,12 +89,15 @@ class Rules:
         ``walk``, ``cycle`` or ``drive``.
     way, direction, node : tuple of Rule
         In the order they are tried.
+    table : str
+        Which table of the package they are; empty for own ones.
     """
 
     mode: str
     way: tuple[Rule, ...]
     direction: tuple[Rule, ...] = ()
     node: tuple[Rule, ...] = ()
+    table: str = ""
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -180,11 +183,13 @@ def load_rules(path: str | Path | None = None, *, mode: str = "walk", table: str
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise BrokenFileError(f"{name}: 不是有效的 TOML ({err})", f"{name}: not valid TOML ({err})") from err
+    which = (table or mode) if path is None else ""
     rules = _parse(data, name, mode)
     if "extends" not in data:
-        return rules
+        return replace(rules, table=which)
     base = load_rules(mode=str(data["extends"]))
-    return Rules(base.mode, *(getattr(rules, part) + getattr(base, part) for part in _DECISIONS))
+    joined: dict[str, Any] = {part: getattr(rules, part) + getattr(base, part) for part in _DECISIONS}
+    return replace(base, **joined, table=which)
 
 
 def check_mode(mode: str, *, where: str = "mode") -> None:
@@ -269,7 +274,7 @@ def _parse(table: dict[str, Any], name: str, mode: str) -> Rules:
         problems.append(f"mode: {mode!r} is not one of {', '.join(MODES)}")
     known = ("mode", "extends", *_DECISIONS)
     problems += [f"{k}: unknown section" + _hint(k, known) for k in table if k not in known]
-    sections: dict[str, tuple[Rule, ...]] = {}
+    sections: dict[str, Any] = {}
     for section, decisions in _DECISIONS.items():
         rules = [
             _parse_rule(row, f"{section}[{i}]", decisions, problems) for i, row in enumerate(table.get(section, []))

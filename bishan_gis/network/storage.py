@@ -96,6 +96,7 @@ def save_network(network: Network, path: str | Path) -> Path:
         "crs_wkt": network.crs.to_wkt(),
         "mode": network.mode,
         "island_m": network.island_m,
+        "rule_table": network.rule_table,
         "rule_counts": network.rule_counts,
         "left_out": network.left_out,
         "arrays": places,
@@ -281,6 +282,7 @@ def _network(arrays: dict[str, NDArray[Any]], header: dict[str, Any], file: Path
     own = network.__dict__
     own |= {name: arrays.get(name) for name in _ARRAYS}
     own |= {"crs": crs, "mode": header["mode"], "island_m": float(header.get("island_m", 0.0))}
+    own["rule_table"] = str(header.get("rule_table", ""))
     own |= {"rule_counts": header["rule_counts"], "left_out": header["left_out"]}
     own["_waiting"] = {t: tuple(arrays[f"{t}.{part}"] for part in ("code", "end", "text")) for t in _TEXTS}
     return network
