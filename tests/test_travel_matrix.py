@@ -27,7 +27,7 @@ from bishan_gis.access.gravity import gravity
 from bishan_gis.access.k_nearest import k_nearest
 from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.travel_matrix import fold_travel_matrix, travel_blocks, travel_matrix
-from bishan_gis.errors import BrokenFileError, InputError, MissingFileError, OutputError, SchemaError
+from bishan_gis.errors import BishanGisWarning, BrokenFileError, InputError, MissingFileError, OutputError, SchemaError
 from bishan_gis.network.build import network_from_osm
 from bishan_gis.network.costs import BLOCKED, SpeedProfile, edge_costs, load_profile
 from bishan_gis.network.snap import snap_points
@@ -359,5 +359,7 @@ def test_nothing_to_search():
     none, one = _table("facility_id", []), _table("origin_id", [("a", 0, 0)])
     assert list(travel_matrix(network, costs, one, none, cutoff_s=9).columns) == ["from_id", "to_id", "cost_s"]
     far = _table("facility_id", [("f", 0, 5000)])
-    assert len(travel_matrix(network, costs, one, far, cutoff_s=9)) == 0
-    assert fold_travel_matrix(network, costs, one, far, pd.Series({"f": 1}), cutoff_s=9).to_dict() == {"a": 0.0}
+    with pytest.warns(BishanGisWarning, match="destinations: none of 1 places is where the network is"):
+        assert len(travel_matrix(network, costs, one, far, cutoff_s=9)) == 0
+    with pytest.warns(BishanGisWarning):
+        assert fold_travel_matrix(network, costs, one, far, pd.Series({"f": 1}), cutoff_s=9).to_dict() == {"a": 0.0}

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.place_tables import check_whole, whole_ms
 from bishan_gis.errors import InputError
 from bishan_gis.network.costs import BLOCKED
 from bishan_gis.network.jit import njit
@@ -243,7 +244,8 @@ def network_centrality(
     >>> network_centrality(net, walk, cutoff_s=60).nodes["betweenness"].sum()
     np.float64(0.0)
     """
-    check_positive(cutoff_s=min(cutoff_s, 1e9))
+    check_whole(threads=threads)
+    check_positive(cutoff_s=1.0 if cutoff_s == np.inf else cutoff_s)
     n = network.n_nodes
     chosen = np.arange(n) if sources is None else np.unique(np.asarray(sources, dtype=np.int64))
     wrong = int(((chosen < 0) | (chosen >= n)).sum())
@@ -252,7 +254,7 @@ def network_centrality(
             f"sources: {wrong} 个不是节点;应为 0 到 {n - 1}", f"sources: {wrong} are not nodes; 0 to {n - 1} are"
         )
     link = _links(network, costs)
-    limit = int(min(np.floor(cutoff_s * 1000), NOT_REACHED - 1))
+    limit = whole_ms(cutoff_s)
     reached, farness = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     harmonic, unknown = np.zeros(n), np.zeros(n, dtype=bool)
 

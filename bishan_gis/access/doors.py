@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.nearest import offset_column
+from bishan_gis.access.place_tables import number_ids, place_table, snap_table, whole_ms
 from bishan_gis.access.time_grid import TimeGrid, build_time_grid
-from bishan_gis.errors import InputError, SchemaError
+from bishan_gis.errors import InputError
 from bishan_gis.network.search import search_bounded
-from bishan_gis.network.snap import OFF_NETWORK, Snaps, snap_points
+from bishan_gis.network.snap import OFF_NETWORK, Snaps
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces, Seeds, StarGraph, by_edge, leg_costs, snap_seeds
-from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +126,7 @@ def read_doors(
     dissolve: bool = False,
     key: str = "origin_id",
     where: str = "origins",
+    warn: bool = True,
 ) -> Doors:
     """Snap the doors of places to the streets.
 
@@ -133,13 +135,16 @@ def read_doors(
     network, costs : Network, EdgeCosts
         Streets and what they cost.
     table : pandas.DataFrame
-        The id, ``x, y`` [m, CRS of the network], and ``offset_s`` [s] where there is one; one row per door.
+        The id, ``x, y`` [m, CRS of the network], or a GeoDataFrame of points without ``x, y``, which are projected; and
+        ``offset_s`` [s] where there is one; one row per door.
     max_snap_m : float
         Doors farther from every street are off the network [m].
     dissolve : bool
         All are doors of one place, called ``any``.
     key, where : str
         Name of the column of ids, and of the table, for messages.
+    warn : bool
+        Whether to warn where no door lies where the network is.
 
     Returns
     -------
@@ -148,33 +153,20 @@ def read_doors(
 
     Raises
     ------
-    MissingColumnError, SchemaError
-        A column is missing, an id is empty, or an offset is below 0 or missing.
+    MissingColumnError, SchemaError, CrsError, InputError
+        A column is missing, an id or a coordinate is empty, an offset is missing, below 0 or no number; the CRS of the
+        points is missing or not clear; `max_snap_m` is not above 0.
     """
-    check_columns(table, [key, "x", "y"], where=where)
-    offset = table["offset_s"].to_numpy(dtype=float) if "offset_s" in table else np.zeros(len(table))
-    wrong = ~(np.isfinite(offset) & (offset >= 0))
-    empty = table[key].isna().to_numpy()
-    if wrong.any() or empty.any():
-        column, n = ("offset_s", int(wrong.sum())) if wrong.any() else (key, int(empty.sum()))
-        raise SchemaError(
-            f"{where}: 列 {column} 有 {n} 行为空或为负;请补全",
-            f"{where}: {n} rows have no valid {column} (missing or below 0); complete them",
-        )
-    values = table[key].tolist()
-    try:
-        ids = sorted(set(values))
-    except TypeError:
-        ids = sorted(set(values), key=str)
-    position = {v: i for i, v in enumerate(ids)}
-    owner = np.array([position[v] for v in values], dtype=np.int32)
-    x, y = table["x"].to_numpy(dtype=float), table["y"].to_numpy(dtype=float)
-    order = np.lexsort((offset, y, x, owner))
-    snaps = snap_points(network, x[order], y[order], max_snap_m=max_snap_m, usable=costs.usable)
-    offset_ms = np.rint(offset[order] * 1000).astype(np.int64)
+    table = place_table(network, table, [key], where=where)
+    given = offset_column(table, where=where)
+    offset = np.zeros(len(table), dtype=np.int64) if given is None else given
+    owner, known = number_ids(table[key], where=where)
+    ids = known.tolist()
+    order = np.lexsort((offset, table["y"], table["x"], owner))
+    snaps = snap_table(network, costs, table.iloc[order], max_snap_m=max_snap_m, where=where, warn=warn)
     if dissolve:
-        return Doors([ANY] if len(ids) else [], np.zeros(len(owner), dtype=np.int32), snaps, offset_ms)
-    return Doors(ids, owner[order], snaps, offset_ms)
+        return Doors([ANY] if len(ids) else [], np.zeros(len(owner), dtype=np.int32), snaps, offset[order])
+    return Doors(ids, owner[order], snaps, offset[order])
 
 
 class Searcher:
@@ -192,7 +184,7 @@ class Searcher:
 
     def __init__(self, network: Network, costs: EdgeCosts, doors: Doors, limit_s: float) -> None:
         self.network, self.costs, self.doors = network, costs, doors
-        self.limit_ms = int(np.floor(limit_s * 1000))
+        self.limit_ms = whole_ms(limit_s)
         self._star = StarGraph.from_network(network, costs, reverse=True)
         self._seeds = doors.seeds(network, costs, np.arange(len(doors.owner), dtype=np.int32))
         owner = doors.owner[self._seeds.label]
@@ -233,7 +225,7 @@ class Searcher:
         on = mine & (self.doors.snaps.edge != OFF_NETWORK)
         if not on.any():
             return "off_network"
-        return "reached" if self._paid[on].min() <= cutoff_s * 1000 else "beyond_cutoff"
+        return "reached" if self._paid[on].min() <= whole_ms(cutoff_s) else "beyond_cutoff"
 
 
 @dataclass(frozen=True, eq=False)

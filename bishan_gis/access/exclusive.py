@@ -7,19 +7,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from bishan_gis.access.contours import contour_surface
 from bishan_gis.access.doors import Doors, Searcher, check_cutoffs, look_around, read_doors, turn_costs
+from bishan_gis.access.place_tables import place_table, snap_table, whole_ms
 from bishan_gis.access.time_grid import FAR, TimeGrid, build_time_grid, edge_boxes, time_surface
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.search import nearest_on_edges, search_nearest
-from bishan_gis.network.snap import Snaps, snap_points
+from bishan_gis.network.snap import Snaps
 from bishan_gis.network.star import NOT_REACHED, StarGraph
 from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import pandas as pd
     from numpy.typing import NDArray
 
     from bishan_gis.network.costs import EdgeCosts
@@ -37,15 +38,16 @@ def _read_people(
     """Snap the people to the streets."""
     if people is None:
         return None
-    check_columns(people, ["x", "y", "people"], where="people")
-    number = people["people"].to_numpy(dtype=float)
+    people = place_table(network, people, [], where="people")
+    check_columns(people, ["people"], where="people")
+    number = pd.to_numeric(people["people"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = int((~(np.isfinite(number) & (number >= 0))).sum())
     if wrong:
         raise SchemaError(
             f"people: 列 people 有 {wrong} 行为空或为负;请补全",
             f"people: {wrong} rows have no valid people (missing or below 0); complete them",
         )
-    return snap_points(network, people["x"], people["y"], max_snap_m=max_snap_m, usable=costs.usable), number
+    return snap_table(network, costs, people, max_snap_m=max_snap_m, where="people"), number
 
 
 def _areal(shape: Any) -> Any:
@@ -108,8 +110,9 @@ def exclusive_areas(
     network, costs : Network, EdgeCosts
         Streets and what they cost.
     facilities : pandas.DataFrame
-        ``facility_id, x, y`` [m, CRS of the network]; a facility may have several doors. An ``offset_s`` column is
-        added to every time from or to that door [s].
+        ``facility_id, x, y`` [m, CRS of the network], or a GeoDataFrame of points without ``x, y``, which are
+        projected; a facility may have several doors. An ``offset_s`` column is added to every time from or to that door
+        [s].
     cutoffs_s : sequence of float
         Longest times [s].
     people : pandas.DataFrame, optional
@@ -130,7 +133,9 @@ def exclusive_areas(
     InputError
         A parameter is out of range, or the ground is too large for the spacing.
     MissingColumnError, SchemaError
-        A column is missing, or an offset or number of people is below 0.
+        A column, an id or a coordinate is missing, or an offset or number of people is below 0 or no number.
+    CrsError
+        Points without a CRS, or ``x, y`` beside a geometry in another CRS.
 
     Notes
     -----
@@ -164,7 +169,7 @@ def exclusive_areas(
     living = _read_people(network, turned, people, max_snap_m)
     together = Doors(doors.ids[:1], np.zeros_like(doors.owner), doors.snaps, doors.offset_ms)
     star = StarGraph.from_network(network, turned, reverse=True)
-    limit = int(np.floor(ends[-1] * 1000))
+    limit = whole_ms(ends[-1])
     (cost,), (who,) = search_nearest(star, [doors.seeds(network, turned, doors.owner)], limit_ms=limit)
     here = doors.on_edges(network, turned, label=doors.owner)
 
@@ -193,7 +198,7 @@ def exclusive_areas(
     if living is not None:
         time_ms, mine = nearest_on_edges(network, turned, living[0], here, cost, who)
         for cutoff in ends:
-            served = time_ms <= cutoff * 1000
+            served = time_ms <= whole_ms(cutoff)
             count[cutoff] = np.bincount(mine[served], weights=living[1][served], minlength=len(doors.ids))
     rows = []
     for i, facility in enumerate(doors.ids):
@@ -307,7 +312,7 @@ def overlaps(
             layer[box], rest = np.minimum(layer[box], rest), np.maximum(layer[box], rest)
         if living is not None:
             time_ms, _ = nearest_on_edges(network, turned, living[0], here, dist, everyone)
-            choices += time_ms <= (np.asarray(ends) * 1000)[:, None]
+            choices += time_ms <= np.array([whole_ms(c) for c in ends])[:, None]
         dist[r.state] = NOT_REACHED
     rows = []
     for k, cutoff in enumerate(ends):

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.nearest import frontier_seeds, offset_column, trip_costs
-from bishan_gis.errors import InputError
+from bishan_gis.access.place_tables import check_least_0, check_whole, number_ids, place_table, snap_table
 from bishan_gis.network.jit import njit
 from bishan_gis.network.search import along_edge, nearest_on_edges, search_nearest
-from bishan_gis.network.snap import OFF_NETWORK, snap_points
+from bishan_gis.network.snap import OFF_NETWORK
 from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, StarGraph, by_edge, junction_nodes, leg_costs, snap_seeds
-from bishan_gis.schema import STATUS, check_columns
+from bishan_gis.schema import STATUS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -230,10 +230,12 @@ def k_nearest(
     costs : EdgeCosts
         What they cost the traveller.
     origins : pandas.DataFrame
-        ``origin_id, x, y`` [m, CRS of the network].
+        ``origin_id, x, y`` [m, CRS of the network], or a GeoDataFrame of points without ``x, y``, which are projected;
+        ids are unique.
     access_points : pandas.DataFrame
-        ``facility_id, service, x, y`` [m]: where each facility is entered; a facility may have several and counts
-        once, by the nearest. Optional ``offset_s`` [s]: what a place costs besides the trip.
+        ``facility_id, service, x, y`` [m]: where each facility is entered; a facility may have several and counts once,
+        by the nearest. A GeoDataFrame of points will do here, too. Optional ``offset_s`` [s]: what a place costs
+        besides the trip.
     k : int
         How many different facilities, 1 or more.
     search_s : float
@@ -262,9 +264,12 @@ def k_nearest(
     MissingColumnError
         A column is missing.
     SchemaError
-        An offset is missing, below 0 or not a number.
+        A coordinate or an offset is missing, not a number or below 0; an id or a service is missing; origins repeat.
+    CrsError
+        Points without a CRS, or ``x, y`` beside a geometry in another CRS.
     InputError
-        `k` is below 1, or no such direction.
+        `k` or `threads` is no whole number of 1 or more; `search_s` is below 0, `max_snap_m` not above 0, or not
+        numbers; no such direction.
 
     Notes
     -----
@@ -287,16 +292,16 @@ def k_nearest(
     >>> table[["origin_id", "rank", "facility_id", "cost_s"]].values.tolist()
     [['A', 1, 'f', 180.0], ['A', 2, 'g', 360.0], ['B', 1, 'f', 90.0], ['B', 2, 'g', 270.0]]
     """
-    if k < 1:
-        raise InputError(f"k = {k}: 须为不小于 1 的整数", f"k = {k}: must be 1 or more")
+    check_whole(k=k, threads=threads)
+    check_least_0(search_s=search_s)
     costs = trip_costs(costs, direction)
-    check_columns(origins, ["origin_id", "x", "y"], where="origins")
-    check_columns(access_points, ["facility_id", "service", "x", "y"], where="access_points")
-    o_snaps = snap_points(network, origins["x"], origins["y"], max_snap_m=max_snap_m, usable=costs.usable)
-    t_snaps = snap_points(network, access_points["x"], access_points["y"], max_snap_m=max_snap_m, usable=costs.usable)
+    origins = place_table(network, origins, ["origin_id"], where="origins", unique=True)
+    access_points = place_table(network, access_points, ["facility_id", "service"], where="access_points")
+    o_snaps = snap_table(network, costs, origins, max_snap_m=max_snap_m, where="origins")
+    t_snaps = snap_table(network, costs, access_points, max_snap_m=max_snap_m, where="access_points")
     offset = offset_column(access_points, where="access_points")
-    owner, ids = pd.factorize(access_points["facility_id"], sort=True)
-    group, services = pd.factorize(access_points["service"], sort=True)
+    owner, ids = number_ids(access_points["facility_id"], where="access_points")
+    group, services = number_ids(access_points["service"], where="access_points")
     reverse = StarGraph.from_network(network, costs, reverse=True)
     standing, legs = junction_nodes(costs, o_snaps), leg_costs(costs, o_snaps)
     cost = np.full((len(services), len(origins), k), NOT_REACHED, dtype=np.int64)
@@ -305,7 +310,7 @@ def k_nearest(
     def run(i: int) -> None:
         rows = np.flatnonzero(group == i)
         part, extra = t_snaps.take(rows), None if offset is None else offset[rows]
-        who = owner[rows].astype(np.int32)
+        who = owner[rows]
         seeds = snap_seeds(network, costs, part, who, arrive=True, offset_ms=extra)
         node_cost, node_label = search_k_nearest(reverse, seeds, k=k)
         here = by_edge(network, costs, part, who, offset_ms=extra)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from bishan_gis.access.place_tables import check_least_0, number_ids, place_table, snap_table
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.scipy_search import choose_engine, nearest_on_edges_by_scipy, search_nearest_by_scipy
 from bishan_gis.network.search import nearest_on_edges, search_nearest
-from bishan_gis.network.snap import OFF_NETWORK, Snaps, snap_points
+from bishan_gis.network.snap import OFF_NETWORK, Snaps
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces, Seeds, StarGraph, by_edge, snap_seeds
-from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,6 +131,15 @@ def offset_column(points: pd.DataFrame, *, where: str) -> NDArray[np.int64] | No
     return out
 
 
+def _take(ids: pd.Index, code: NDArray[np.int32]) -> Any:
+    """Return the id of each code, none for -1: whole numbers stay whole (``Int64``), all else is an object."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return ids.astype("Int64").array.take(code, allow_fill=True)
+    out = np.full(len(code), None, dtype=object)
+    out[code >= 0] = ids.to_numpy(dtype=object)[code[code >= 0]]
+    return out
+
+
 def frontier_seeds(network: Network, costs: EdgeCosts) -> Seeds:
     """Return seeds of cost 0 wherever the traveller could leave the data.
 
@@ -164,11 +173,12 @@ def nearest_cost(
     costs : EdgeCosts
         What they cost the traveller.
     origins : pandas.DataFrame
-        ``origin_id, x, y`` [m, CRS of the network].
+        ``origin_id, x, y`` [m, CRS of the network], or a GeoDataFrame of points without ``x, y``, which are projected;
+        ids are unique.
     access_points : pandas.DataFrame
         ``facility_id, service, x, y`` [m]: where each facility is entered; a facility may have several. Optional
         ``offset_s`` [s]: what a place costs besides the trip, such as the turn-out of a fire engine; it is part of
-        ``value``.
+        ``value``. A GeoDataFrame of points will do here, too.
     search_s : float
         Longer times are ``beyond_cutoff`` [s].
     max_snap_m : float
@@ -189,16 +199,25 @@ def nearest_cost(
         is above the cutoff the status is ``beyond_cutoff``. ``unknown_from_s`` [s] is the time at which the
         traveller could leave the data (``from``: come in from outside): where a street was cut, what lies beyond
         is not known, and an answer that is later than that time is only an upper bound; an earlier one is certain
-        (NaN: cannot leave). The share of such answers is :attr:`NearestResult.edge_share`.
+        (NaN: cannot leave). The share of such answers is :attr:`NearestResult.edge_share`. Ids keep their type;
+        whole numbers are ``Int64``, as some may be missing. Without access points no service is known, and there are
+        no rows; which origins are off the network then is in ``origin_snaps``.
 
     Raises
     ------
     MissingColumnError
         A column is missing.
     SchemaError
-        An offset is missing, below 0 or not a number.
+        A coordinate or an offset is missing, not a number or below 0; an id or a service is missing; origins repeat.
+    CrsError
+        Points without a CRS, or ``x, y`` beside a geometry in another CRS.
     InputError
-        No such direction or engine.
+        No such direction or engine; `search_s` is below 0, `max_snap_m` not above 0, or not numbers.
+
+    Warns
+    -----
+    BishanGisWarning
+        Not one origin, or not one access point, lies where the network is.
 
     Notes
     -----
@@ -224,17 +243,19 @@ def nearest_cost(
     """
     slow = choose_engine(engine) == "scipy"
     costs = trip_costs(costs, direction)
-    check_columns(origins, ["origin_id", "x", "y"], where="origins")
-    check_columns(access_points, ["facility_id", "service", "x", "y"], where="access_points")
-    o_snaps = snap_points(network, origins["x"], origins["y"], max_snap_m=max_snap_m, usable=costs.usable)
-    points = access_points.sort_values(["service", "facility_id", "x", "y"], kind="stable").reset_index(drop=True)
-    t_snaps = snap_points(network, points["x"], points["y"], max_snap_m=max_snap_m, usable=costs.usable)
-    ids = np.unique(points["facility_id"].to_numpy(dtype=str)) if len(points) else np.zeros(0, dtype=str)
-    label = np.searchsorted(ids, points["facility_id"].to_numpy(dtype=str)).astype(np.int32)
-    services = sorted(points["service"].unique())
+    check_least_0(search_s=search_s)
+    origins = place_table(network, origins, ["origin_id"], where="origins", unique=True)
+    access_points = place_table(network, access_points, ["facility_id", "service"], where="access_points")
+    owner, ids = number_ids(access_points["facility_id"], where="access_points")
+    group, named = number_ids(access_points["service"], where="access_points")
+    order = np.lexsort((access_points["y"], access_points["x"], owner, group))
+    points, label, group = access_points.iloc[order].reset_index(drop=True), owner[order], group[order]
+    services = named.tolist()
+    o_snaps = snap_table(network, costs, origins, max_snap_m=max_snap_m, where="origins")
+    t_snaps = snap_table(network, costs, points, max_snap_m=max_snap_m, where="access_points")
 
     offset = offset_column(points, where="access_points")
-    groups = [np.flatnonzero(points["service"].to_numpy() == s) for s in services]
+    groups = [np.flatnonzero(group == i) for i in range(len(services))]
     parts = [t_snaps.take(g) for g in groups]
     extra = [None if offset is None else offset[g] for g in groups]
     seeds = [
@@ -267,8 +288,6 @@ def nearest_cost(
         status[found] = "beyond_cutoff"
         status[found & (value <= search_s)] = "reached"
         status[off] = "off_network"
-        name = np.full(len(origins), None, dtype=object)
-        name[found] = ids[who[found]]
         frames.append(
             pd.DataFrame(
                 {
@@ -278,7 +297,7 @@ def nearest_cost(
                     "cutoff_s": float(search_s),
                     "value": value,
                     "status": status,
-                    "facility_id": name,
+                    "facility_id": _take(ids, np.where(found, who, -1)),
                     "unknown_from_s": leave,
                 }
             )

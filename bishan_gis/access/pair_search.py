@@ -13,11 +13,9 @@ import pandas as pd
 
 from bishan_gis.access.nearest import offset_column, trip_costs
 from bishan_gis.access.pair_kernels import collect_pairs
-from bishan_gis.errors import InputError, SchemaError
+from bishan_gis.access.place_tables import check_least_0, number_ids, place_table, snap_table, whole_ms
 from bishan_gis.network.scipy_search import along_edges, choose_engine, search_nearest_by_scipy
-from bishan_gis.network.snap import snap_points
 from bishan_gis.network.star import (
-    NO_LIMIT,
     NOT_REACHED,
     EdgePlaces,
     Seeds,
@@ -27,7 +25,6 @@ from bishan_gis.network.star import (
     list_places,
     snap_seeds,
 )
-from bishan_gis.schema import check_columns, check_unique
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,7 +154,7 @@ class PairSearch:
         Parameters
         ----------
         threads : int
-            Blocks searched at the same time.
+            Blocks searched at the same time, 1 or more.
         progress : callable, optional
             Called with blocks done and in all, in the caller's thread.
 
@@ -212,7 +209,8 @@ def prepare_pairs(
     network, costs : Network, EdgeCosts
         Streets and what they cost.
     origins, destinations : pandas.DataFrame
-        ``origin_id, x, y`` and ``facility_id, x, y`` [m]; destinations may have ``offset_s`` [s].
+        ``origin_id, x, y`` and ``facility_id, x, y`` [m], or GeoDataFrames of points; destinations may have
+        ``offset_s`` [s].
     cutoff_s : float
         Longest time, inclusive [s].
     max_snap_m : float
@@ -222,31 +220,21 @@ def prepare_pairs(
 
     Raises
     ------
-    MissingColumnError, SchemaError, InputError
-        A column is missing, origin ids repeat, an id is missing, an offset or a parameter is wrong.
+    MissingColumnError, SchemaError, CrsError, InputError
+        A column is missing, origin ids repeat, an id or a coordinate is missing, an offset or a parameter is wrong.
     """
     slow = choose_engine(engine) == "scipy"
     costs = trip_costs(costs, direction)
-    check_columns(origins, ["origin_id", "x", "y"], where="origins")
-    check_columns(destinations, ["facility_id", "x", "y"], where="destinations")
-    check_unique(origins["origin_id"], where="origins")
-    for table, key, where in ((origins, "origin_id", "origins"), (destinations, "facility_id", "destinations")):
-        lost = int(table[key].isna().sum())
-        if lost:
-            raise SchemaError(f"{where}: 列 {key} 有 {lost} 行缺失", f"{where}: {lost} rows without {key}")
-    if not cutoff_s >= 0:
-        raise InputError(
-            f"cutoff_s = {cutoff_s} 须为不小于 0 的秒数", f"cutoff_s = {cutoff_s}: must be 0 or more seconds"
-        )
-    points = destinations.sort_values("facility_id", kind="stable").reset_index(drop=True)
+    check_least_0(cutoff_s=cutoff_s)
+    origins = place_table(network, origins, ["origin_id"], where="origins", unique=True)
+    destinations = place_table(network, destinations, ["facility_id"], where="destinations")
+    owner, ids = number_ids(destinations["facility_id"], where="destinations")
+    order = np.argsort(owner, kind="stable")
+    points, owner = destinations.iloc[order].reset_index(drop=True), owner[order]
     offset = offset_column(points, where="destinations")
-    ids, numbers = np.unique(points["facility_id"].to_numpy(dtype=object), return_inverse=True)
-    owner = numbers.astype(np.int32)
-    o_snaps = snap_points(network, origins["x"], origins["y"], max_snap_m=max_snap_m, usable=costs.usable)
-    d_snaps = snap_points(network, points["x"], points["y"], max_snap_m=max_snap_m, usable=costs.usable)
-    limit = int(np.floor(min(cutoff_s * 1000, NO_LIMIT)))
-    # 1.001 s times 1000 is a little less than 1001.
-    limit += limit < NO_LIMIT and (limit + 1) / 1000 <= cutoff_s
+    o_snaps = snap_table(network, costs, origins, max_snap_m=max_snap_m, where="origins")
+    d_snaps = snap_table(network, costs, points, max_snap_m=max_snap_m, where="destinations")
+    limit = whole_ms(cutoff_s)
     seeds = snap_seeds(network, costs, d_snaps, owner, arrive=True, offset_ms=offset)
     order = np.lexsort((seeds.cost_ms, seeds.label))
     seeds = Seeds(seeds.node[order], seeds.cost_ms[order], seeds.label[order])
@@ -262,7 +250,7 @@ def prepare_pairs(
     each = np.arange(len(ids) + 1)
     return PairSearch(
         origin_ids=pd.Index(origins["origin_id"]),
-        destination_ids=pd.Index(ids),
+        destination_ids=pd.Index(ids.to_numpy(), name=None),
         costs=costs,
         star=StarGraph.from_network(network, costs, reverse=True),
         limit_ms=limit,

@@ -11,14 +11,15 @@ import pandas as pd
 
 from bishan_gis.access.matrix import check_positive, match_amounts
 from bishan_gis.access.nearest import frontier_seeds, offset_column, trip_costs
+from bishan_gis.access.place_tables import check_no_gaps, check_whole, place_table, snap_table, whole_ms
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.fold import Sources, Targets, fold_sums
 from bishan_gis.network.hierarchy import build_hierarchy
 from bishan_gis.network.lanes import FAR
 from bishan_gis.network.search import nearest_on_edges, search_nearest
-from bishan_gis.network.snap import OFF_NETWORK, Snaps, snap_points
+from bishan_gis.network.snap import OFF_NETWORK, Snaps
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces, Seeds, StarGraph, by_edge, leg_costs, snap_seeds
-from bishan_gis.schema import check_columns, check_unique
+from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,11 +120,12 @@ def reachable(
     network, costs : Network, EdgeCosts
         Streets and what they cost the traveller.
     origins : pandas.DataFrame or None
-        ``origin_id, x, y`` [m, CRS of the network]; None: every node of the network, by its number.
+        ``origin_id, x, y`` [m, CRS of the network], or a GeoDataFrame of points without ``x, y``, which are projected;
+        None: every node of the network, by its number.
     supply : pandas.DataFrame
-        ``facility_id, x, y`` [m], or ``facility_id, node``, and what there is of each amount: seats, people ... A
-        facility may have several rows, one for each entrance: the best counts, and each says the same amounts. Optional
-        ``offset_s`` [s]: what a place costs besides the trip.
+        ``facility_id, x, y`` [m], or a GeoDataFrame of points, or ``facility_id, node``, and what there is of each
+        amount: seats, people ... A facility may have several rows, one for each entrance: the best counts, and each
+        says the same amounts. Optional ``offset_s`` [s]: what a place costs besides the trip.
     cutoffs_s : sequence of float
         Largest costs that count, inclusive [s].
     decay : callable, or mapping of str to callable, optional
@@ -146,9 +148,10 @@ def reachable(
 
     Raises
     ------
-    MissingColumnError, SchemaError
-        A column is missing; ids repeat or are missing; amounts are missing, negative, not numeric, or differ between
-        the entrances of a facility; a node does not exist; an offset is wrong.
+    MissingColumnError, SchemaError, CrsError
+        A column is missing; ids repeat or are missing; coordinates are missing or not numbers, or in another CRS;
+        amounts are missing, negative, not numeric, or differ between the entrances of a facility; a node does not
+        exist; an offset is wrong.
     InputError
         A cutoff is not above 0, repeats, or is longer than 298 hours; a direction is unknown; a decay weighs a cost by
         what is not a number.
@@ -181,7 +184,8 @@ def reachable(
     ['beyond_cutoff', 'reached']
     """
     ends = _cutoffs(cutoffs_s)
-    limits = np.array([_whole_ms(c) for c in ends], dtype=np.int64)
+    check_whole(threads=threads)
+    limits = np.array([whole_ms(c) for c in ends], dtype=np.int64)
     costs = trip_costs(costs, direction)
     decays = dict(decay) if isinstance(decay, Mapping) else {} if decay is None else {"decay": decay}
     weights = _weights(decays, int(limits[-1])) if decays else None
@@ -229,13 +233,6 @@ def _cutoffs(cutoffs_s: Sequence[float]) -> list[float]:
     return ends
 
 
-def _whole_ms(cutoff_s: float) -> int:
-    """Return the longest cost in ms that is at most a cutoff in s."""
-    limit = int(np.floor(cutoff_s * 1000))
-    # 1.001 s times 1000 is a little less than 1001.
-    return limit + ((limit + 1) / 1000 <= cutoff_s)
-
-
 def _weights(decays: Mapping[str, Decay], limit: int) -> NDArray[np.float64]:
     cost_s = np.arange(limit + 1) / 1000
     rows = []
@@ -269,14 +266,19 @@ def _targets(
 ) -> tuple[Targets, list[str], pd.Index]:
     """Check the supply and bring it to the streets; also the names of its amounts and what is off the network."""
     at_nodes = "node" in supply.columns
-    names = [c for c in supply.columns if c not in _NOT_AMOUNTS] if amounts is None else list(amounts)
-    check_columns(supply, ["facility_id", *(["node"] if at_nodes else ["x", "y"]), *names], where="supply")
-    missing = int(supply["facility_id"].isna().sum())
-    if missing or not names:
+    geometry = getattr(supply, "active_geometry_name", None)
+    names = [c for c in supply.columns if c not in (*_NOT_AMOUNTS, geometry)] if amounts is None else list(amounts)
+    check_columns(supply, ["facility_id", *(["node"] if at_nodes else []), *names], where="supply")
+    if not names:
+        shown = ", ".join(map(str, supply.columns))
         raise SchemaError(
-            f"supply: 列 facility_id 有 {missing} 行缺失; 数量列: {names},至少须有一列",
-            f"supply: {missing} rows without facility_id; columns of amounts: {names}, at least one is needed",
+            f"supply: 没有数量列 (现有 {shown}),至少须有一列",
+            f"supply: no column of amounts (there are {shown}), at least one is needed",
         )
+    if at_nodes:
+        check_no_gaps(supply, ["facility_id"], where="supply")
+    else:
+        supply = place_table(network, supply, ["facility_id"], where="supply")
     owner, ids = pd.factorize(supply["facility_id"])
     label = owner.astype(np.int32)
     first = np.unique(owner, return_index=True)[1]
@@ -300,7 +302,7 @@ def _targets(
         paid = np.zeros(len(node), dtype=np.int64) if offset is None else offset
         seeds = _node_seeds(costs, node.astype(np.int64), label, paid)
         return Targets(seeds, _nowhere(network), amount), names, pd.Index(ids[:0], name="facility_id")
-    snaps = snap_points(network, supply["x"], supply["y"], max_snap_m=max_snap_m, usable=costs.usable)
+    snaps = snap_table(network, costs, supply, max_snap_m=max_snap_m, where="supply")
     seeds = snap_seeds(network, costs, snaps, label, arrive=True, offset_ms=offset)
     on = by_edge(network, costs, snaps, label, offset_ms=offset)
     found = np.zeros(len(ids), dtype=np.bool_)
@@ -325,9 +327,8 @@ def _sources(
         nothing = np.zeros(n, dtype=np.int64)
         sources = Sources(n, Seeds(everyone, nothing, everyone), everyone * 0 - 1, np.zeros(n), nothing)
         return sources, None, pd.RangeIndex(n, name="node")
-    check_columns(origins, ["origin_id", "x", "y"], where="origins")
-    check_unique(origins["origin_id"], where="origins")
-    snaps = snap_points(network, origins["x"], origins["y"], max_snap_m=max_snap_m, usable=costs.usable)
+    origins = place_table(network, origins, ["origin_id"], where="origins", unique=True)
+    snaps = snap_table(network, costs, origins, max_snap_m=max_snap_m, where="origins")
     label = np.arange(len(origins), dtype=np.int32)
     seeds = snap_seeds(network, costs, snaps, label, arrive=False)
     sources = Sources(len(origins), seeds, snaps.edge, snaps.fraction, leg_costs(costs, snaps))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.access.doors import Searcher, check_cutoffs, read_doors, turn_costs
+from bishan_gis.access.place_tables import whole_ms
 from bishan_gis.network.jit import njit
 from bishan_gis.network.star import NOT_REACHED
 
@@ -208,7 +209,7 @@ def reached_streets(
                 here.start,
                 here.fraction,
                 here.leg_ms,
-                int(np.floor(cutoff * 1000)),
+                whole_ms(cutoff),
             )
             edges.append(which)
             spans.append(span)

@@ -24,6 +24,7 @@ import numpy as np
 
 from bishan_gis.access.contours import contour_surface, contour_windows, level_field
 from bishan_gis.access.doors import Searcher, check_cutoffs, lay_grids, look_around, neighbours, read_doors, turn_costs
+from bishan_gis.access.place_tables import check_whole, whole_ms
 from bishan_gis.access.time_grid import TimeGrid, edge_boxes, time_surface
 from bishan_gis.access.time_surface import travel_time_surface
 from bishan_gis.network.costs import EdgeCosts
@@ -187,7 +188,7 @@ def facility_circles(
 
     reverse = StarGraph.from_network(network, costs, reverse=True)
     speed = costs.profile.leg_speed_ms
-    limit = int(max(cutoffs_s) * 1000)
+    limit = whole_ms(max(cutoffs_s))
     keys = facilities[["facility_id", "service"]].drop_duplicates().sort_values(["service", "facility_id"])
     rows_of = facilities.groupby(["facility_id", "service"], sort=False).indices
     seeds_all = snap_seeds(network, costs, destinations, np.arange(len(facilities), dtype=np.int32), arrive=True)
@@ -221,7 +222,7 @@ def facility_circles(
             for cutoff in cutoffs_s:
                 window = level_field(seconds, grid, box, cutoff, speed)
                 if window is not None:
-                    inside = int(people[time_ms <= cutoff * 1000].sum())
+                    inside = int(people[time_ms <= whole_ms(cutoff)].sum())
                     rows_out.append((facility_id, service, cutoff / 60, inside))
                     fields.append(window[0])
                     corners.append(window[1])
@@ -260,8 +261,9 @@ def service_areas(
     network, costs : Network, EdgeCosts
         Streets and what they cost.
     origins : pandas.DataFrame
-        ``origin_id, x, y`` [m, CRS of the network]; rows of one id are doors of one place. An ``offset_s`` column is
-        added to every time from or to that door [s], e.g. the turn-out of a fire engine.
+        ``origin_id, x, y`` [m, CRS of the network], or a GeoDataFrame of points without ``x, y``, which are projected;
+        rows of one id are doors of one place. An ``offset_s`` column is added to every time from or to that door [s],
+        e.g. the turn-out of a fire engine.
     cutoffs_s : sequence of float
         Longest times [s].
     off_network_m : float
@@ -293,7 +295,9 @@ def service_areas(
     InputError
         A parameter is out of range, or the ground is too large for the spacing.
     MissingColumnError, SchemaError
-        A column is missing, or an offset is below 0.
+        A column, an id or a coordinate is missing, or an offset is below 0 or no number.
+    CrsError
+        Points without a CRS, or ``x, y`` beside a geometry in another CRS.
 
     Notes
     -----
@@ -320,6 +324,7 @@ def service_areas(
     import geopandas as gpd
     import shapely
 
+    check_whole(threads=threads)
     ends = check_cutoffs(cutoffs_s)
     turned = turn_costs(costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=dissolve)

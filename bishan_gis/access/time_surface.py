@@ -76,7 +76,7 @@ def travel_time_surface(
     """
     (end,) = check_cutoffs([cutoff_s])
     turned = turn_costs(costs, direction)
-    doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=True)
+    doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=True, warn=False)
     searcher = Searcher(network, turned, doors, end)
     boxes, arrays = edge_boxes(network), searcher.arrays()
     reach = look_around(searcher, 0, boxes, off_network_m + 2 * grid_m, arrays) if doors.ids else None

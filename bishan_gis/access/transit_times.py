@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.access.place_tables import place_table, whole_ms
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import InputError
 from bishan_gis.network.connection_scan import NEVER, Legs, arrivals, scan_connections
-from bishan_gis.schema import check_columns, check_unique
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,9 +120,8 @@ def transit_times(
     wrong = [name for name, fits in checks.items() if not fits]
     if wrong:
         raise InputError(f"设置有误: {'、'.join(wrong)}", f"settings make no sense: {', '.join(wrong)}")
-    check_columns(origins, ["origin_id", "x", "y"], where="origins")
-    check_columns(destinations, ["facility_id", "x", "y"], where="destinations")
-    check_unique(origins["origin_id"], where="origins: origin_id")
+    origins = place_table(network, origins, ["origin_id"], where="origins", unique=True)
+    destinations = place_table(network, destinations, ["facility_id"], where="destinations")
     times = np.arange(begin, end + 1, round(step_min * 60), dtype=np.int64)
     common: dict[str, Any] = {"max_snap_m": max_snap_m, "threads": threads}
     here = _Walks(network, costs, timetable, origins, max_walk_s, common)
@@ -212,12 +211,13 @@ def _rows(
 ) -> list[pd.DataFrame]:
     ranked = np.sort(cost_ms, axis=1)
     n = ranked.shape[1]
-    within = (cost_ms <= cutoff_s * 1000).mean(axis=1)
+    limit = whole_ms(cutoff_s)
+    within = (cost_ms <= limit).mean(axis=1)
     out = []
     for p in percentiles:
         k = max(int(np.ceil(p * n / 100 - 1e-9)), 1)
         taken = ranked[:, k - 1]
-        here = taken <= cutoff_s * 1000
+        here = taken <= limit
         frame = pd.DataFrame({"origin_id": ids.to_numpy(), "service": service, "percentile": float(p)})
         frame["cost_s"] = np.where(here, taken / 1000, np.nan)
         frame["share_within"] = within

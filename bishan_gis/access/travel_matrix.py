@@ -11,6 +11,7 @@ import pandas as pd
 
 from bishan_gis.access.matrix import match_amounts, weigh
 from bishan_gis.access.pair_search import PairSearch, prepare_pairs
+from bishan_gis.access.place_tables import check_whole
 from bishan_gis.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def travel_blocks(
         direction=direction,
         engine=engine,
     )
+    check_whole(threads=threads)
     return _tables(search, threads, progress)
 
 
@@ -100,9 +102,11 @@ def travel_matrix(
     costs : EdgeCosts
         What they cost the traveller.
     origins : pandas.DataFrame
-        ``origin_id, x, y`` [m, CRS of the network]; ids are unique.
+        ``origin_id, x, y`` [m, CRS of the network], or a GeoDataFrame of points without ``x, y``, which are projected;
+        ids are unique.
     destinations : pandas.DataFrame
-        ``facility_id, x, y`` [m]: where each is entered; a facility may have several rows, the best counts. Optional
+        ``facility_id, x, y`` [m]: where each is entered; a facility may have several rows, the best counts. A
+        GeoDataFrame of points will do here, too. Optional
         ``offset_s`` [s]: what a place costs besides the trip, such as the turn-out of a fire engine.
     cutoff_s : float
         Longest time, inclusive, offset included [s].
@@ -128,9 +132,11 @@ def travel_matrix(
     Raises
     ------
     MissingColumnError, SchemaError
-        A column or an id is missing, origin ids repeat, or an offset is missing, below 0 or not a number.
+        A column, an id or a coordinate is missing, origin ids repeat, or an offset is missing, below 0 or not a number.
+    CrsError
+        Points without a CRS, or ``x, y`` beside a geometry in another CRS.
     InputError
-        The cutoff is below 0, or no such direction or engine.
+        The cutoff is below 0, `max_snap_m` not above 0, `threads` below 1, or no such direction or engine.
 
     Notes
     -----
@@ -257,6 +263,7 @@ def fold_travel_matrix(
         direction=direction,
         engine=engine,
     )
+    check_whole(threads=threads)
     table = supply.to_frame() if isinstance(supply, pd.Series) else supply
     amounts = [match_amounts(table.iloc[:, k], where="supply") for k in range(table.shape[1])]
     at = table.index.get_indexer(search.destination_ids)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.graph import STRUCTURES, Network
 
 if TYPE_CHECKING:
@@ -148,8 +149,10 @@ def snap_points(
 
     Raises
     ------
-    ValueError
-        `island_m` is below 0 or not a number.
+    InputError
+        `max_snap_m` is not above 0 (inf is), or `island_m` is below 0 or not a number.
+    SchemaError
+        A coordinate is missing or not a number.
 
     Examples
     --------
@@ -168,10 +171,11 @@ def snap_points(
     import shapely
 
     least = network.island_m if island_m is None else island_m
-    if not least >= 0:
-        msg = f"island_m = {least}: must be 0 or more metres"
-        raise ValueError(msg)
-    points: Any = shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    for name, value, fits in (("island_m", least, least >= 0), ("max_snap_m", max_snap_m, max_snap_m > 0)):
+        if not fits:
+            zh, en = ("不小于", "0 or more") if name == "island_m" else ("大于", "more than 0")
+            raise InputError(f"{name} = {value}: 须为{zh} 0 的米数", f"{name} = {value}: must be {en} metres")
+    points: Any = shapely.points(_numbers(x, "x"), _numbers(y, "y"))
     enter = enterable(network, usable)
     snaps = _nearest(network, points, np.flatnonzero(enter), max_snap_m)
     island = find_islands(network, least, usable=usable)
@@ -185,6 +189,21 @@ def snap_points(
     for mine, theirs in ((snaps.edge, other.edge), (snaps.fraction, other.fraction), (snaps.leg_m, other.leg_m)):
         mine[moved] = theirs[found]
     return replace(snaps, moved=moved)
+
+
+def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return coordinates as floats."""
+    import pandas as pd
+
+    raw = np.asarray(values)
+    out = raw if raw.dtype.kind in "fiu" else pd.to_numeric(pd.Series(raw), errors="coerce").to_numpy(np.float64)
+    odd = int((~np.isfinite(out)).sum())
+    if odd:
+        raise SchemaError(
+            f"{name}: {odd} 个坐标缺失或不是数值;请补全",
+            f"{name}: {odd} coordinates are missing or not numbers; complete them",
+        )
+    return np.asarray(out, dtype=np.float64)
 
 
 def _nearest(network: Network, points: Any, among: NDArray[np.int64], max_snap_m: float) -> Snaps:
