@@ -196,7 +196,7 @@ def test_elevation(network: Network) -> None:
     flat = with_elevation(network, values)
     assert np.isnan(flat.node_elevation_m[0])
     assert flat.node_elevation_m[1] == 5
-    with pytest.raises(SchemaError, match="one value per node"):
+    with pytest.raises(SchemaError, match="one value per place"):
         with_elevation(network, [1.0])
 
 

@@ -59,8 +59,11 @@ def rich(seed: int, *, size: int = 5) -> Network:
         at = np.flatnonzero((network.edge_u == node) | (network.edge_v == node))
         if len(at) > 1:
             turns.append((rng.choice(at), node, rng.choice(at)))
+    inner = rng.integers(0, 3, network.n_edges)
     return replace(
         network,
+        sample_start=np.concatenate([[0], np.cumsum(inner)]),
+        sample_elevation_m=rng.normal(300, 9, inner.sum()),
         mode="drive",
         edge_name=names[rng.integers(4, size=network.n_edges)],
         edge_speed_kmh=rng.choice([20.0, 33.3, 60.0], network.n_edges),

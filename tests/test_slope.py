@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy import grid_network, make_network
+from toy import EAST, NORTH, grid_network, make_network
 
 from bishan_gis import study
 from bishan_gis.access.nearest import nearest_cost
@@ -26,6 +26,8 @@ from bishan_gis.network.slope import (
     smooth_elevation,
     structure_elevation,
 )
+from bishan_gis.planning.scenario_streets import add_streets, close_ways
+from bishan_gis.planning.scenarios import AddStreet
 
 METRE_A_SECOND = SpeedProfile("toy", "玩具", "toy", "walk", 3.6, 0.5, "by hand")
 PEOPLE = ("adult", "child", "elderly", "wheelchair", "pushchair")
@@ -171,6 +173,85 @@ def test_steps_have_their_factor_and_no_slope():
     costs = edge_costs(network, METRE_A_SECOND, slope="tobler")
     assert costs.forward_ms[0] == costs.backward_ms[0] == 200_000
     assert edge_costs(network, load_profile("pushchair")).forward_ms[0] == round(100 / (0.15 * 1.0) * 1000)
+
+
+def _hill(x, y):
+    """Up 5 % to 30 m at 600 m, and down again to 0 at 1200 m."""
+    return 30 - np.abs(x - EAST - 600) / 20 + 0 * y
+
+
+def test_a_hill_within_an_edge_costs_what_its_pieces_cost():
+    whole = with_elevation(make_network([(0, 0), (1200, 0)], [(0, 1)]), _hill)
+    nodes = [(60 * i, 0) for i in range(21)]
+    parts = with_elevation(make_network(nodes, [(i, i + 1) for i in range(20)]), _hill)
+    assert len(whole.sample_elevation_m) == 39
+    for smooth_m in (0, 30):
+        one, many = (edge_costs(smooth_elevation(n, smooth_m), METRE_A_SECOND, slope="tobler") for n in (whole, parts))
+        assert abs(one.forward_ms[0] - many.forward_ms.sum()) <= 20  # each of 20 edges is rounded to 1 ms
+        assert abs(one.backward_ms[0] - many.backward_ms.sum()) <= 20
+    # by hand: 600 m at +5 % and 600 m at -5 %; its ends alone say level
+    by_hand = 600_000 * (exp(0.175) + exp(-0.175))
+    costs = edge_costs(whole, METRE_A_SECOND, slope="tobler")
+    assert costs.forward_ms[0] == costs.backward_ms[0] == round(by_hand)
+    ends = with_elevation(whole, _hill, step_m=0)
+    assert ends.sample_start is None
+    assert edge_costs(ends, METRE_A_SECOND, slope="tobler").forward_ms[0] == 1_200_000
+    found = slope_summary(whole, costs)
+    assert (found["long_km"], found["share_by_class"]["2-5%"]) == (0, 1)
+    assert found["speed_up_kmh"] == pytest.approx(3.6 * exp(-0.175), abs=5e-4)
+    assert slope_summary(ends, edge_costs(ends, METRE_A_SECOND))["long_km"] == 1.2
+    # the limit sees the steepest piece, up and down
+    climber, coaster = replace(METRE_A_SECOND, max_slope=0.04), replace(METRE_A_SECOND, max_descent=0.06)
+    assert edge_costs(whole, climber).forward_ms[0] == edge_costs(whole, climber).backward_ms[0] == BLOCKED
+    assert edge_costs(whole, coaster).forward_ms[0] == 1_200_000
+
+
+def test_a_bridge_over_a_valley_stays_flat():
+    valley = lambda x, y: 100 - np.clip(np.minimum(x - EAST - 90, EAST + 510 - x), 0, 60) + 0 * y  # noqa: E731
+    nodes = [(0, 0), (90, 0), (510, 0), (600, 0)]
+    edges = [(0, 1), (1, 2, "bridge"), (2, 3)]
+    bridge = smooth_elevation(with_elevation(make_network(nodes, edges), valley))
+    costs = edge_costs(bridge, METRE_A_SECOND, slope="tobler")
+    assert costs.forward_ms.tolist() == costs.backward_ms.tolist() == [90_000, 420_000, 90_000]
+    street = smooth_elevation(with_elevation(make_network(nodes, [(0, 1), (1, 2), (2, 3)]), valley), 0)
+    assert edge_slope(street).descent[1] == pytest.approx(0.5)  # 60 m down within 60 m, limited
+    # a street that was sampled on the ground and is a bridge after all
+    made = replace(street, edge_structure=bridge.edge_structure)
+    assert (edge_slope(made).climb == 0).all()
+
+
+def test_edits_keep_heights_within_edges_and_new_streets_get_their_own():
+    hilly = with_elevation(make_network([(0, 0), (90, 0), (150, 0)], [(0, 1), (1, 2)]), lambda x, y: x - EAST + 0 * y)
+    assert hilly.sample_elevation_m.tolist() == [30, 60, 120]
+    assert close_ways(hilly, [1]).sample_elevation_m.tolist() == [120]
+    line = [(EAST + 150, NORTH), (EAST + 150, NORTH + 90)]
+    street = AddStreet(line=line, coordinates="study")
+    plain, _ = add_streets(hilly, [street], heights=lambda x, y: 150 + 0 * (x + y))
+    assert plain.sample_start.tolist() == [0, 2, 3, 5]
+    assert plain.sample_elevation_m == pytest.approx([30, 60, 120, 150, 150])
+    deck, _ = add_streets(hilly, [street.model_copy(update={"structure": "bridge"})], heights=lambda x, y: 0 * (x + y))
+    assert deck.sample_start.tolist() == [0, 2, 3, 3]
+    assert close_ways(plain, [2]).sample_elevation_m == pytest.approx([30, 60, 150, 150])
+    # a spike of the raster under the new street is evened out between ends that stay
+    spike = lambda x, y: np.where(np.abs(y - NORTH - 30) < 1, 160.0, 150.0) + 0 * x  # noqa: E731
+    spiked, _ = add_streets(hilly, [street], heights=spike)
+    assert (spiked.node_elevation_m == plain.node_elevation_m).all()
+    assert spiked.sample_elevation_m[:3].tolist() == [30, 60, 120]
+    # 30 (z - 160) + 30 (z - 150) + 30 (z - w) = 0 and 30 (w - 150) + 30 (w - z) + 30 (w - 150) = 0
+    assert spiked.sample_elevation_m[3:] == pytest.approx([153.75, 151.25])
+
+
+def test_heights_follow_the_bends_of_a_street():
+    bent = make_network([(0, 0), (60, 60)], [(0, 1)])  # by way of (60, 0): 120 m, four pieces
+    bent = replace(
+        bent,
+        edge_length_m=np.array([120.0]),
+        vertex_start=np.array([0, 3]),
+        vertex_x=EAST + np.array([0.0, 60, 60]),
+        vertex_y=NORTH + np.array([0.0, 0, 60]),
+    )
+    sampled = with_elevation(bent, lambda x, y: (x - EAST) + 10 * (y - NORTH))
+    assert sampled.sample_elevation_m == pytest.approx([30, 60, 360])
 
 
 def test_unknown_heights_count_as_level():

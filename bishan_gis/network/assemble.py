@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from bishan_gis.crs import to_lonlat
 from bishan_gis.errors import StudyError
 from bishan_gis.network.build import build_network
-from bishan_gis.network.costs import EdgeCosts, edge_costs, load_profile
+from bishan_gis.network.costs import EdgeCosts, climbs, edge_costs, load_profile
 from bishan_gis.network.elevation import with_elevation
 from bishan_gis.network.rules import load_rules
 from bishan_gis.network.slope import smooth_elevation
 from bishan_gis.sources.elevation import sample_elevation
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bishan_gis.measure_settings import Mode
     from bishan_gis.network.graph import Network
     from bishan_gis.sources.inputs import StudyData
@@ -38,7 +41,8 @@ def assemble_network(study: Study, data: StudyData, mode: Mode = "walk") -> tupl
     Returns
     -------
     Network, EdgeCosts
-        Streets with heights where the study has elevation, and their costs.
+        Streets with heights where the study has elevation, and their costs. Heights within edges are taken where the
+        slope function or a limit of the profile needs them.
 
     Raises
     ------
@@ -64,7 +68,11 @@ def assemble_network(study: Study, data: StudyData, mode: Mode = "walk") -> tupl
     network = build_network(data.osm, crs=data.crs, rules=rules, extent=extent, kind=data.kinds["inputs.osm"])
     network = replace(network, island_m=settings.island_m)
     if study.inputs.elevation:
-        lon, lat = to_lonlat(network.node_x, network.node_y, network.crs)
-        heights = sample_elevation(data.files["inputs.elevation"], lon, lat)
-        network = smooth_elevation(with_elevation(network, heights))
+        raster = data.files["inputs.elevation"]
+
+        def heights(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+            return sample_elevation(raster, *to_lonlat(x, y, network.crs))
+
+        step_m = None if climbs(profile, settings.slope) else 0.0
+        network = smooth_elevation(with_elevation(network, heights, step_m=step_m))
     return network, edge_costs(network, profile, slope=settings.slope)

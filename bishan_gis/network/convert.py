@@ -21,6 +21,7 @@ from bishan_gis.network.graph_checks import (
     node_ids,
     way_ids,
 )
+from bishan_gis.network.pieces import join_samples, split_samples
 from bishan_gis.network.rules import check_mode
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
         known, ``elevation``; the second and later nodes of one OSM id (a street cut at a barrier) get
         negative ids and carry the real one as ``osm_node``. One edge per direction that is open, with
         ``osmid, length`` [m], ``geometry, highway, name, oneway, reversed, kind`` and ``bridge`` or
-        ``tunnel``; where the network has them ``speed_kph`` [km/h], and ``control`` on nodes. The graph's
+        ``tunnel``; where the network has them ``speed_kph`` [km/h], ``elevations`` (heights within the edge, in the
+        direction of the edge) [m], and ``control`` on nodes. The graph's
         attributes ``crs``, ``mode``, ``rule_table`` and, where they are not 0, ``island_m`` are the network's;
         ``turns`` lists its forbidden turns as (``edge`` of the street one comes by, node, ``edge`` of the street one
         may not go on by).
@@ -91,7 +93,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
         graph.add_node(name, **data)
     if network.turns is not None:
         graph.graph["turns"] = [(a, names[at], b) for a, at, b in network.turns.tolist()]
-    lines, backs = network.lines, _reverse(network.lines)
+    lines, backs, heights = network.lines, _reverse(network.lines), split_samples(network)
     for i in range(network.n_edges):
         u, v = names[network.edge_u[i]], names[network.edge_v[i]]
         forward, backward = bool(network.edge_forward[i]), bool(network.edge_backward[i])
@@ -113,10 +115,12 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
             data["speed_kph"] = float(network.edge_speed_kmh[i])
         if network.turns is not None:
             data["edge"] = i
+        there = {"elevations": heights[i]} if len(heights[i]) else {}
+        back = {"elevations": heights[i][::-1]} if there else {}
         if forward:
-            graph.add_edge(u, v, **data, reversed=False, geometry=lines[i])
+            graph.add_edge(u, v, **data, **there, reversed=False, geometry=lines[i])
         if backward:
-            graph.add_edge(v, u, **data, reversed=True, geometry=backs[i])
+            graph.add_edge(v, u, **data, **back, reversed=True, geometry=backs[i])
     return graph
 
 
@@ -203,6 +207,9 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode:
     shape = np.concatenate([s.shape for s in rows])
     vertex_x, vertex_y = _move(there, shape[:, 0], shape[:, 1])
     turns, lost = _turns(graph, rows, position, consolidated=consolidated)
+    heights = [s.tags.get("elevations", []) for s in rows]
+    heights = [h if s.forward else h[::-1] for s, h in zip(rows, heights, strict=True)]
+    sample_start, sample_elevation_m = join_samples(heights)
     return Network(
         crs=crs,
         node_x=x[order],
@@ -230,6 +237,8 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode:
         turns=turns,
         island_m=island_m,
         rule_table=str(graph.graph.get("rule_table", "")),
+        sample_start=sample_start,
+        sample_elevation_m=sample_elevation_m,
     )
 
 

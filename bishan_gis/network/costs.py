@@ -22,7 +22,7 @@ from bishan_gis.schema import nearest_name
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BLOCKED", "EdgeCosts", "SpeedProfile", "edge_costs", "load_profile"]
+__all__ = ["BLOCKED", "EdgeCosts", "SpeedProfile", "climbs", "edge_costs", "load_profile"]
 
 #: Cost of a direction that may not be used.
 BLOCKED = -1
@@ -281,11 +281,20 @@ def _wrong_delays(value: object) -> list[tuple[str, str]]:
     return wrong
 
 
+def climbs(profile: SpeedProfile, slope: str | None = None) -> bool:
+    """Say whether slopes change what a traveller's ways cost: by a slope function, or by a limit of the profile."""
+    function = profile.slope if slope is None else slope
+    return function != "none" or profile.max_slope is not None or profile.max_descent is not None
+
+
 def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = None) -> EdgeCosts:
     """Price every edge in both directions.
 
     A cost is ``length / speed`` rounded to the millisecond and at least 1 ms, so that sums are exact
-    integers and no path is free. Lengths are those of the map: slope functions are made for them.
+    integers and no path is free. Lengths are those of the map: slope functions are made for them. Where heights
+    are known along an edge, it costs the sum of its pieces, and the steepest piece (of at most ``sample_m``) is what
+    the profile's limit is held against. A trip that uses a part of an edge pays that share of the edge's cost: within
+    an edge the cost is spread evenly.
 
     Parameters
     ----------
@@ -333,12 +342,9 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
             f"walk.slope = {name!r}: the network has no heights; set inputs.elevation, or use slope = 'none'",
         )
     street = _street_speed(network, profile)
-    used = name != "none" or profile.max_slope is not None or profile.max_descent is not None
-    slopes = edge_slope(network) if used else None
-    climb = np.zeros(network.n_edges) if slopes is None else slopes.slope
-    climb = np.where(network.edge_structure == STRUCTURES.index("steps"), 0.0, climb)
-    forward, fast = _one_way(network, profile, name, climb, network.edge_forward, street)
-    backward, faster = _one_way(network, profile, name, -climb, network.edge_backward, street)
+    slopes = edge_slope(network) if climbs(profile, name) else None
+    forward, fast = _one_way(network, profile, name, slopes, 1, street)
+    backward, faster = _one_way(network, profile, name, slopes, -1, street)
     return EdgeCosts(
         forward_ms=forward,
         backward_ms=backward,
@@ -385,21 +391,29 @@ def _one_way(
     network: Network,
     profile: SpeedProfile,
     name: str,
-    climb: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
+    slopes: EdgeSlopes | None,
+    sign: int,
     street: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.int64], float]:
-    """Return the costs in one direction [ms], and the fastest speed over that of the profile but for steps."""
-    speed = profile.speed_ms * slope_factor(name, climb)
-    if street is not None:
-        speed = np.minimum(speed, street)
+    """Return the costs from u to v (`sign` 1) or back [ms], and the fastest speed over that of the profile."""
+    steps = network.edge_structure == STRUCTURES.index("steps")
+    can = (network.edge_forward if sign > 0 else network.edge_backward).copy()
+    speed = np.full(network.n_edges, profile.speed_ms)
+    if slopes is None:
+        speed = speed if street is None else np.minimum(speed, street)
+    else:
+        edge = slopes.pieces.edge
+        climb = np.where(steps[edge], 0.0, sign * slopes.piece_slope)
+        piece = profile.speed_ms * slope_factor(name, climb)
+        piece = piece if street is None else np.minimum(piece, street[edge])
+        speed = slopes.pieces.speed(piece)
+        up, down = (slopes.climb, slopes.descent) if sign > 0 else (slopes.descent, slopes.climb)
+        for steepest, limit in ((up, profile.max_slope), (down, profile.max_descent)):
+            if limit is not None:
+                can &= steps | (steepest <= limit)
     factor = speed / profile.speed_ms
-    speed[network.edge_structure == STRUCTURES.index("steps")] *= profile.steps_factor
-    can = allowed & (speed > 0)
-    if profile.max_slope is not None:
-        can &= climb <= profile.max_slope
-    if profile.max_descent is not None:
-        can &= -climb <= profile.max_descent
+    speed[steps] *= profile.steps_factor
+    can &= speed > 0
     time_ms = np.where(can, np.rint(network.edge_length_m / np.where(can, speed, 1.0) * 1000), 0.0)
     check_times(network, time_ms, speed)
     return np.where(can, np.maximum(time_ms.astype(np.int64), 1), BLOCKED), float(factor[can].max(initial=0.0))

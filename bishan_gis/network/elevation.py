@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bishan_gis.errors import SchemaError
+from bishan_gis.network.pieces import sample_points
+from bishan_gis.network.slope import load_slope_rules
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -21,38 +23,56 @@ __all__ = ["with_elevation"]
 def with_elevation(
     network: Network,
     sample: ArrayLike | Callable[[NDArray[np.float64], NDArray[np.float64]], ArrayLike],
+    *,
+    step_m: float | None = None,
 ) -> Network:
-    """Return the network with the elevation of its nodes.
+    """Return the network with the elevation of its nodes, and of points along its edges.
 
     Parameters
     ----------
     network : Network
         Stays as it is.
     sample : array_like or callable
-        Elevations in the order of the nodes [m], NaN where unknown; or a function that gives them from
+        Elevations in the order of the nodes [m], NaN where unknown, nodes only; or a function that gives them from
         ``x, y`` in the network's CRS [m].
+    step_m : float, optional
+        With a function: heights are taken along each edge at most this far apart, so that a hill within an edge is
+        seen [m]; 0: at nodes only; ``sample_m`` of the ``[slope]`` table where left out.
 
     Returns
     -------
     Network
-        The same streets with ``node_elevation_m`` filled.
+        The same streets with ``node_elevation_m`` filled, and ``sample_elevation_m`` where edges are longer than
+        `step_m`. Bridges, tunnels and steps have no samples: they run straight from end to end.
 
     Raises
     ------
     SchemaError
-        There is not one elevation per node.
+        There is not one elevation per node, or per place that was asked for.
 
     Examples
     --------
     >>> hilly = with_elevation(network, lambda x, y: 250 + 0 * x)  # doctest: +SKIP
     """
-    values = sample(network.node_x, network.node_y) if callable(sample) else sample
+    start, x, y, n = None, network.node_x, network.node_y, network.n_nodes
+    if callable(sample):
+        step_m = load_slope_rules().sample_m if step_m is None else step_m
+        start, inner_x, inner_y = sample_points(network, step_m)
+        x, y = np.concatenate([x, inner_x]), np.concatenate([y, inner_y])
+    values = sample(x, y) if callable(sample) else sample
     elevation = np.array(values, dtype=np.float64)
-    if elevation.shape != (network.n_nodes,):
+    if elevation.shape != x.shape:
         raise SchemaError(
-            f"elevation: 网络有 {network.n_nodes} 个节点,高程形状却为 {elevation.shape};每个节点需要一个高程值",
-            f"elevation: the network has {network.n_nodes} nodes, the elevations have shape {elevation.shape}; "
-            "give one value per node",
+            f"elevation: 网络需要 {len(x)} 个高程值 (其中 {n} 个节点),高程形状却为 {elevation.shape};"
+            "每个位置需要一个高程值",
+            f"elevation: the network needs {len(x)} heights ({n} of them for nodes), the elevations have shape "
+            f"{elevation.shape}; give one value per place",
         )
     elevation[~np.isfinite(elevation)] = np.nan
-    return replace(network, node_elevation_m=elevation)
+    some = len(x) > n
+    return replace(
+        network,
+        node_elevation_m=elevation[:n].copy(),
+        sample_start=start if some else None,
+        sample_elevation_m=elevation[n:].copy() if some else None,
+    )

@@ -86,6 +86,10 @@ class Network:
     rule_table : str
         Table of the package that decided who may pass: ``walk``, ``cycle``, ``drive``, ``emergency``; empty where it is
         another, or not known.
+    sample_start : ndarray of int64, shape (m + 1,), or None
+        Where the heights within each edge begin in `sample_elevation_m`; None: heights are known at nodes only.
+    sample_elevation_m : ndarray of float64 or None
+        Heights within the edges, evenly along each from u to v, ends apart; NaN where unknown [m].
     """
 
     crs: CRS
@@ -115,6 +119,8 @@ class Network:
     turns: NDArray[np.int32] | None = None
     island_m: float = 0.0
     rule_table: str = ""
+    sample_start: NDArray[np.int64] | None = None
+    sample_elevation_m: NDArray[np.float64] | None = None
 
     @classmethod
     def from_osm(

@@ -1,13 +1,13 @@
-"""Slope: how steep each street piece is, and what that does to a traveller's speed.
+"""Slope: how steep the streets are, along each edge.
 
-Heights are known at nodes only: a hill between the ends of a long piece is not seen, so climbs are
-underestimated there; :func:`slope_summary` says how much street is in such long pieces.
+Heights are known at the nodes and, where :func:`~bishan_gis.network.elevation.with_elevation` took them there, at
+samples within the edges: an edge is then a row of pieces of equal length, each with its own slope. Without samples an
+edge is one piece, and a hill between its ends is not seen; :func:`slope_summary` says how much street that may concern.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -17,173 +17,25 @@ import numpy as np
 
 from bishan_gis.errors import StudyError
 from bishan_gis.network.graph import STRUCTURES, Network
-from bishan_gis.schema import nearest_name
+from bishan_gis.network.pieces import DECKS, SHORTEST_M, Pieces, edge_pieces
+from bishan_gis.network.slope_functions import (
+    SLOPE_FUNCTIONS,
+    cycling,
+    naismith,
+    rees,
+    slope_factor,
+    tobler,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from bishan_gis.network.costs import EdgeCosts
 
 __all__ = ["SLOPE_FUNCTIONS", "EdgeSlopes", "SlopeRules", "cycling", "edge_slope", "load_slope_rules", "naismith"]
 __all__ += ["rees", "slope_factor", "slope_summary", "smooth_elevation", "structure_elevation", "tobler"]
 
-_DECKS = (STRUCTURES.index("bridge"), STRUCTURES.index("tunnel"))
 _STEPS = STRUCTURES.index("steps")
-#: Shortest length that divides anything [m].
-_SHORTEST_M = 0.1
-
-
-def tobler(slope: ArrayLike) -> NDArray[np.float64]:
-    """Return the speed on a slope as a share of that on the level, after Tobler.
-
-    Parameters
-    ----------
-    slope : array_like
-        Rise over run, positive uphill.
-
-    Returns
-    -------
-    ndarray of float64
-        Factor on the level speed; largest at a descent of 5 %.
-
-    Notes
-    -----
-    W(s) = 6 exp(-3.5 |s + 0.05|) km/h (Tobler 1993, Three presentations on geographical analysis and modeling,
-    NCGIA technical report 93-1). Here W(s) / W(0) = exp(-3.5 (|s + 0.05| - 0.05)), so that the level keeps the
-    profile's own speed in place of Tobler's 5.04 km/h.
-
-    Examples
-    --------
-    >>> tobler([0, -0.05, 0.2]).round(3).tolist()
-    [1.0, 1.191, 0.497]
-    """
-    out: NDArray[np.float64] = np.exp(-3.5 * (np.abs(np.asarray(slope, dtype=float) + 0.05) - 0.05))
-    return out
-
-
-def naismith(slope: ArrayLike) -> NDArray[np.float64]:
-    """Return the speed on a slope as a share of that on the level, after Naismith.
-
-    Parameters
-    ----------
-    slope : array_like
-        Rise over run, positive uphill.
-
-    Returns
-    -------
-    ndarray of float64
-        Factor on the level speed; 1 downhill.
-
-    Notes
-    -----
-    An hour for three miles and an hour for every 2000 feet of ascent (Naismith 1892, Scottish Mountaineering
-    Club Journal 2:136): a metre up takes as long as 15840 / 2000 = 7.92 m on the level, so the factor is
-    1 / (1 + 7.92 max(s, 0)). Langmuir's corrections for descents are left out on purpose: just below 12 degrees
-    they give two and a half times the level speed, which no street allows.
-
-    Examples
-    --------
-    >>> naismith([0, 0.1, -0.1]).round(3).tolist()
-    [1.0, 0.558, 1.0]
-    """
-    out: NDArray[np.float64] = 1 / (1 + 7.92 * np.maximum(np.asarray(slope, dtype=float), 0.0))
-    return out
-
-
-def rees(slope: ArrayLike) -> NDArray[np.float64]:
-    """Return the speed on a slope as a share of that on the level, after Rees.
-
-    Parameters
-    ----------
-    slope : array_like
-        Rise over run; up and down cost the same.
-
-    Returns
-    -------
-    ndarray of float64
-        Factor on the level speed.
-
-    Notes
-    -----
-    Seconds per metre = 0.75 + 0.09 |s| + 14.6 s^2 (Rees 2004, Least-cost paths in mountainous terrain, Computers &
-    Geosciences 30:203-209, doi:10.1016/j.cageo.2003.11.001; coefficients as the R package leastcostpath has them).
-    Here divided into the 0.75 s/m of the level.
-
-    Examples
-    --------
-    >>> rees([0, 0.1, -0.1]).round(3).tolist()
-    [1.0, 0.829, 0.829]
-    """
-    s = np.abs(np.asarray(slope, dtype=float))
-    out: NDArray[np.float64] = 0.75 / (0.75 + 0.09 * s + 14.6 * s**2)
-    return out
-
-
-def cycling(slope: ArrayLike) -> NDArray[np.float64]:
-    """Return the speed of a cyclist on a slope as a share of that on the level, after Parkin and Rotheram.
-
-    Parameters
-    ----------
-    slope : array_like
-        Rise over run, positive uphill.
-
-    Returns
-    -------
-    ndarray of float64
-        Factor on the level speed, from 0.201 on climbs of 12 % and more to 1.594 on descents of 15 % and more.
-
-    Notes
-    -----
-    v(s) = 6.01 - 0.4002 (100 s) m/s uphill, 6.01 + 0.2379 (100 |s|) m/s downhill, here divided by v(0) (Parkin &
-    Rotheram 2010, Design speeds and acceleration characteristics of bicycle traffic, Transport Policy,
-    doi:10.1016/j.tranpol.2010.03.001; coefficients and their range as MATSim has them [S]). Beyond the range the
-    speed stays: 12 % uphill leaves 4.4 km/h of 21.6, the pace at which one pushes. Measured on everyday cyclists in
-    Leeds, without a motor: an electric bicycle loses less.
-
-    Examples
-    --------
-    >>> cycling([0, 0.03, 0.2, -0.03]).round(3).tolist()
-    [1.0, 0.8, 0.201, 1.119]
-    """
-    percent = 100 * np.clip(np.asarray(slope, dtype=float), -0.15, 0.12)
-    out: NDArray[np.float64] = 1 - np.where(percent > 0, 0.4002, 0.2379) * percent / 6.01
-    return out
-
-
-#: Name -> factor on the level speed as a function of the slope.
-SLOPE_FUNCTIONS: dict[str, Callable[[ArrayLike], NDArray[np.float64]]] = {
-    "none": lambda slope: np.ones(np.shape(slope)),
-    "tobler": tobler,
-    "naismith": naismith,
-    "rees": rees,
-    "cycling": cycling,
-}
-
-
-def slope_factor(name: str, slope: ArrayLike, *, where: str = "walk.slope") -> NDArray[np.float64]:
-    """Return the speed on slopes as a share of that on the level; exactly 1 on the level.
-
-    Parameters
-    ----------
-    name : str
-        Key of :data:`SLOPE_FUNCTIONS`.
-    slope : array_like
-        Rise over run in the direction of travel.
-    where : str
-        What messages call the setting.
-
-    Raises
-    ------
-    StudyError
-        No such function.
-    """
-    if name not in SLOPE_FUNCTIONS:
-        hint = nearest_name(name, SLOPE_FUNCTIONS) or "、".join(SLOPE_FUNCTIONS)
-        raise StudyError(
-            f"{where}: 没有坡度函数 {name!r};可用: {hint}", f"{where}: no slope function {name!r}; known: {hint}"
-        )
-    s = np.asarray(slope, dtype=float)
-    return np.where(s == 0, 1.0, SLOPE_FUNCTIONS[name](s))
 
 
 @dataclass(frozen=True)
@@ -196,14 +48,17 @@ class SlopeRules:
         A street is not taken as steeper than this, up or down.
     smooth_m : float
         Length over which heights are evened out [m].
+    sample_m : float
+        Heights within edges are taken at most this far apart [m].
     long_m : float
-        From this length on a hill between the ends may be missed [m].
+        From this length on a hill in an edge without samples may be missed [m].
     classes : tuple of float
         Bounds of the slope classes of the summary.
     """
 
     limit: float
     smooth_m: float
+    sample_m: float
     long_m: float
     classes: tuple[float, ...]
 
@@ -219,72 +74,96 @@ def load_slope_rules() -> SlopeRules:
     """
     text = files("bishan_gis").joinpath("data/speed_profiles.toml").read_text(encoding="utf-8")
     row = tomllib.loads(text)["slope"]
-    return SlopeRules(row["limit"], row["smooth_m"], row["long_m"], tuple(row["classes"]))
+    return SlopeRules(row["limit"], row["smooth_m"], row["sample_m"], row["long_m"], tuple(row["classes"]))
 
 
 @dataclass(frozen=True, eq=False)
 class EdgeSlopes:
-    """Slope of every edge.
+    """Slope of every edge, and of the pieces it is made of.
 
     Attributes
     ----------
     slope : ndarray of float64, shape (m,)
-        Rise over run from u to v; from v to u it is the opposite. 0 where unknown.
+        Rise over run from u to v, the mean of the pieces; from v to u it is the opposite. 0 where unknown.
+    climb, descent : ndarray of float64, shape (m,)
+        Steepest piece on the way from u to v, up and down; 0 where none does. From v to u they change places.
     unknown : ndarray of bool, shape (m,)
-        The height of an end is not known.
+        Some height along the edge is not known.
     limited : ndarray of bool, shape (m,)
-        The heights gave a steeper slope than the limit.
+        The heights of some piece gave a steeper slope than the limit.
+    pieces : Pieces
+        The pieces, edge by edge.
+    piece_slope : ndarray of float64, shape (p,)
+        Slope of each piece on the way from u to v; 0 where unknown.
+    piece_unknown : ndarray of bool, shape (p,)
+        The height of an end of the piece is not known.
     """
 
     slope: NDArray[np.float64]
+    climb: NDArray[np.float64]
+    descent: NDArray[np.float64]
     unknown: NDArray[np.bool_]
     limited: NDArray[np.bool_]
+    pieces: Pieces
+    piece_slope: NDArray[np.float64]
+    piece_unknown: NDArray[np.bool_]
 
 
 def edge_slope(network: Network, *, limit: float | None = None) -> EdgeSlopes:
-    """Return the slope of every edge, from the heights of its ends.
+    """Return the slope of every edge, from the heights of its ends and of the samples within it.
 
     Parameters
     ----------
     network : Network
-        Streets with ``node_elevation_m``; give heights of a fine raster through :func:`smooth_elevation` first.
+        Streets with heights; give those of a fine raster through :func:`smooth_elevation` first.
     limit : float, optional
         Largest slope up or down; ``limit`` of the ``[slope]`` table where left out.
 
     Returns
     -------
     EdgeSlopes
-        One row per edge.
+        One row per edge, and one per piece.
 
     Notes
     -----
-    s = (z_v - z_u) / length. Bridges and tunnels run straight from end to end: nodes within them take no
-    height from the ground (:func:`structure_elevation`).
+    A piece has s = (z_b - z_a) / length. Bridges and tunnels run straight from end to end: they are one piece, and
+    nodes within them take no height from the ground (:func:`structure_elevation`). Steps are one piece too.
     """
     limit = load_slope_rules().limit if limit is None else limit
-    z = structure_elevation(network).node_elevation_m
-    rise = z[network.edge_v] - z[network.edge_u]
+    network = structure_elevation(network)
+    pieces = edge_pieces(network)
+    z = pieces.heights(network)
+    rise = z[pieces.end] - z[pieces.begin]
     unknown = ~np.isfinite(rise)
-    slope = np.where(unknown, 0.0, rise) / np.maximum(network.edge_length_m, _SHORTEST_M)
-    limited = np.abs(slope) > limit
-    return EdgeSlopes(np.clip(slope, -limit, limit) + 0.0, unknown, limited)
+    steep = np.where(unknown, 0.0, rise) / np.maximum(pieces.length_m, SHORTEST_M)
+    slope = np.clip(steep, -limit, limit) + 0.0
+    return EdgeSlopes(
+        slope=pieces.mean(slope),
+        climb=pieces.largest(np.maximum(slope, 0.0)),
+        descent=pieces.largest(np.maximum(-slope, 0.0)),
+        unknown=pieces.largest(unknown),
+        limited=pieces.largest(np.abs(steep) > limit),
+        pieces=pieces,
+        piece_slope=slope,
+        piece_unknown=unknown,
+    )
 
 
-def _laplacian(network: Network, edges: NDArray[np.bool_]) -> Any:
-    """Weights 1 / length between the nodes of some edges: heights that are linear along a street are in balance."""
+def _laplacian(pieces: Pieces, used: NDArray[np.bool_]) -> Any:
+    """Weights 1 / length between the points of some pieces: heights that are linear along a street are in balance."""
     from scipy.sparse import coo_array
 
-    n = network.n_nodes
-    edges = edges & (network.edge_u != network.edge_v)
-    u, v = network.edge_u[edges], network.edge_v[edges]
-    w = 1 / np.maximum(network.edge_length_m[edges], _SHORTEST_M)
+    n = pieces.n_points
+    used = used & (pieces.begin != pieces.end)
+    a, b = pieces.begin[used], pieces.end[used]
+    w = 1 / np.maximum(pieces.length_m[used], SHORTEST_M)
     data = np.concatenate([w, w, -w, -w])
-    return coo_array((data, (np.r_[u, v, u, v], np.r_[u, v, v, u])), shape=(n, n)).tocsr()
+    return coo_array((data, (np.r_[a, b, a, b], np.r_[a, b, b, a])), shape=(n, n)).tocsr()
 
 
 def _within(network: Network) -> NDArray[np.bool_]:
     """Nodes that only bridges and tunnels meet at: they do not lie on the ground."""
-    deck = np.isin(network.edge_structure, _DECKS)
+    deck = np.isin(network.edge_structure, DECKS)
     ground, on = np.zeros(network.n_nodes, dtype=bool), np.zeros(network.n_nodes, dtype=bool)
     for end in (network.edge_u, network.edge_v):
         ground[end[~deck]] = True
@@ -316,8 +195,9 @@ def structure_elevation(network: Network) -> Network:
     z = network.node_elevation_m.copy()
     z[free] = np.nan
     fixed = np.isfinite(z)
-    open_ = (free | fixed)[network.edge_u] & (free | fixed)[network.edge_v]
-    matrix = _laplacian(network, open_)
+    ends = edge_pieces(network, samples=False)
+    open_ = (free | fixed)[ends.begin] & (free | fixed)[ends.end]
+    matrix = _laplacian(ends, open_)
     inner, pull = matrix[free][:, free], matrix[free][:, fixed]
     count, part = connected_components(inner, directed=False)
     anchored = np.zeros(count, dtype=bool)
@@ -328,7 +208,9 @@ def structure_elevation(network: Network) -> Network:
     return replace(network, node_elevation_m=z)
 
 
-def smooth_elevation(network: Network, smooth_m: float | None = None) -> Network:
+def smooth_elevation(
+    network: Network, smooth_m: float | None = None, *, within: NDArray[np.bool_] | None = None
+) -> Network:
     """Even out the heights along the streets, so that errors of the raster do not make slopes.
 
     Parameters
@@ -338,6 +220,8 @@ def smooth_elevation(network: Network, smooth_m: float | None = None) -> Network
     smooth_m : float, optional
         Length over which heights are evened out, about one cell of a fine raster [m]; 0 leaves the ground as it
         is; ``smooth_m`` of the ``[slope]`` table where left out.
+    within : ndarray of bool, shape (m,), optional
+        Only the samples within these edges are evened out; everything else, their ends too, stays.
 
     Returns
     -------
@@ -348,9 +232,9 @@ def smooth_elevation(network: Network, smooth_m: float | None = None) -> Network
 
     Notes
     -----
-    The heights z' that minimise sum_i m_i (z'_i - z_i)^2 + h^2 sum_e (z'_u - z'_v)^2 / L_e, with m_i half of the
-    length of the streets at node i, L_e the length of a piece, h = `smooth_m`: Whittaker's smoother (1923,
-    doi:10.1017/S0013091500077853) on a graph. Along a street it weights neighbours by exp(-distance / h).
+    The heights z' that minimise sum_i m_i (z'_i - z_i)^2 + h^2 sum_p (z'_a - z'_b)^2 / L_p over the nodes and samples
+    i, with m_i half of the length of the pieces at i, L_p the length of a piece, h = `smooth_m`: Whittaker's smoother
+    (1923, doi:10.1017/S0013091500077853) on a graph. Along a street it weights neighbours by exp(-distance / h).
     """
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import spsolve
@@ -358,22 +242,34 @@ def smooth_elevation(network: Network, smooth_m: float | None = None) -> Network
     h = load_slope_rules().smooth_m if smooth_m is None else smooth_m
     if not (np.isfinite(h) and h >= 0):
         raise StudyError(f"smooth_m = {h}: 必须为非负数", f"smooth_m = {h}: must be 0 or more")
-    network = structure_elevation(network)
-    z = network.node_elevation_m
-    kept = np.isfinite(z[network.edge_u]) & np.isfinite(z[network.edge_v]) & (network.edge_u != network.edge_v)
-    kept &= network.edge_structure != _STEPS
+    if within is None:
+        network = structure_elevation(network)
+    pieces = edge_pieces(network)
+    z = pieces.heights(network)
+    kept = np.isfinite(z[pieces.begin]) & np.isfinite(z[pieces.end]) & (pieces.begin != pieces.end)
+    kept &= network.edge_structure[pieces.edge] != _STEPS
+    if within is not None:
+        kept &= within[pieces.edge]
     if h == 0 or not kept.any():
         return network
-    half = np.maximum(network.edge_length_m[kept], _SHORTEST_M) / 2
-    mass = np.zeros(network.n_nodes)
-    for end in (network.edge_u, network.edge_v):
-        mass += np.bincount(end[kept], weights=half, minlength=network.n_nodes)
+    half = np.maximum(pieces.length_m[kept], SHORTEST_M) / 2
+    mass = np.zeros(pieces.n_points)
+    for end in (pieces.begin, pieces.end):
+        mass += np.bincount(end[kept], weights=half, minlength=pieces.n_points)
     rows = mass > 0
-    mass[_within(network)] = 0.0
-    matrix = (diags_array(mass) + h**2 * _laplacian(network, kept)).tocsr()[rows][:, rows].tocsc()
+    fixed = np.zeros(pieces.n_points, dtype=bool)
+    if within is None:
+        mass[: network.n_nodes][_within(network)] = 0.0
+    else:
+        fixed[: network.n_nodes] = True
+    solve = rows & ~fixed
+    pull = h**2 * _laplacian(pieces, kept)
+    matrix = (diags_array(mass) + pull).tocsr()[solve]
+    known = mass[solve] * np.where(rows, z, 0.0)[solve] - matrix[:, rows & fixed] @ z[rows & fixed]
     out = z.copy()
-    out[rows] = spsolve(matrix, mass[rows] * np.where(rows, z, 0.0)[rows])
-    return replace(network, node_elevation_m=out)
+    if solve.any():
+        out[solve] = spsolve(matrix[:, solve].tocsc(), known)
+    return pieces.with_heights(network, out)
 
 
 def slope_summary(network: Network, costs: EdgeCosts) -> dict[str, Any]:
@@ -390,38 +286,48 @@ def slope_summary(network: Network, costs: EdgeCosts) -> dict[str, Any]:
     -------
     dict
         ``slope`` (the function), ``known_share`` of street length, ``unknown_edges``, ``limited_edges``, ``long_km``
-        (pieces so long that a hill between their ends may be missed), ``share_by_class`` (share of the length of known
-        slope by |slope|), ``speed_up_kmh``, ``speed_level_kmh``, ``speed_down_kmh`` (length over time of the open
-        directions that climb, are level or of unknown slope, or descend; steps apart; None where there are none),
+        (edges without samples, so long that a hill between their ends may be missed), ``share_by_class`` (share of the
+        length of known slope by |slope|, piece by piece), ``speed_up_kmh``, ``speed_level_kmh``, ``speed_down_kmh``
+        (length over time of the pieces of open directions that climb, are level or of unknown slope, or descend; steps
+        apart; None where there are none),
         ``blocked_km`` (open to walkers, shut to this traveller in every direction), ``one_way_km`` (shut in one).
     """
     rules = load_slope_rules()
     slopes = costs.slopes or edge_slope(network)
-    length, slope, known = network.edge_length_m, slopes.slope, ~slopes.unknown
-    total, sure = max(float(length.sum()), 1e-9), max(float(length[known].sum()), 1e-9)
+    length, pieces, known = network.edge_length_m, slopes.pieces, ~slopes.piece_unknown
+    metres, slope = pieces.length_m, slopes.piece_slope
+    total, sure = max(float(length.sum()), 1e-9), max(float(metres[known].sum()), 1e-9)
     names = [f"{100 * c:g}" for c in rules.classes]
     labels = [f"{a}-{b}%" for a, b in zip(["0", *names[:-1]], names, strict=True)] + [f">{names[-1]}%"]
     which = np.searchsorted(rules.classes, np.abs(slope), side="left")
-    in_class = np.bincount(which[known], weights=length[known], minlength=len(labels)) / sure
+    in_class = np.bincount(which[known], weights=metres[known], minlength=len(labels)) / sure
 
     direction = np.concatenate([slope, -slope])
-    time_ms = np.concatenate([costs.forward_ms, costs.backward_ms])
-    counted = (time_ms > 0) & np.tile(network.edge_structure != _STEPS, 2)
-    metres = np.tile(length, 2)
+    time_ms = np.concatenate(
+        [
+            pieces.shared(costs.forward_ms, 1 / slope_factor(costs.slope, slope)),
+            pieces.shared(costs.backward_ms, 1 / slope_factor(costs.slope, -slope)),
+        ]
+    )
+    counted = (time_ms > 0) & np.tile(network.edge_structure[pieces.edge] != _STEPS, 2)
+    metres = np.tile(metres, 2)
 
     def speed(rows: NDArray[np.bool_]) -> float | None:
         rows = rows & counted
         return round(float(metres[rows].sum() / time_ms[rows].sum() * 3600), 3) if rows.any() else None
 
+    unseen = (length >= rules.long_m) & (pieces.count == 1)
+    if network.sample_start is not None:
+        unseen &= ~np.isin(network.edge_structure, DECKS)
     lost_go = network.edge_forward & (costs.forward_ms < 0)
     lost_back = network.edge_backward & (costs.backward_ms < 0)
     shut = (lost_go | lost_back) & (costs.forward_ms < 0) & (costs.backward_ms < 0)
     return {
         "slope": costs.slope,
-        "known_share": round(float(length[known].sum()) / total, 4),
+        "known_share": round(float(pieces.length_m[known].sum()) / total, 4),
         "unknown_edges": int(slopes.unknown.sum()),
         "limited_edges": int(slopes.limited.sum()),
-        "long_km": round(float(length[length >= rules.long_m].sum()) / 1000, 3),
+        "long_km": round(float(length[unseen].sum()) / 1000, 3),
         "share_by_class": {label: round(float(s), 4) for label, s in zip(labels, in_class, strict=True)},
         "speed_up_kmh": speed(direction > 0),
         "speed_level_kmh": speed(direction == 0),

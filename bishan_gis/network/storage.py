@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT_VERSION", "load_network", "save_network"]
 
 #: Version of the format; files of a later one are not read.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
+#: What the first version did not have; files without it are still of that version.
+_SECOND = ("sample_start", "sample_elevation_m")
 _MAGIC = b"BGISNET\n"
 _LEAD = struct.Struct("<8sQ32s")
 _ALIGN = 64
@@ -54,6 +56,8 @@ _ARRAYS = {
     "vertex_x": ("<f8", "k"),
     "vertex_y": ("<f8", "k"),
     "turns": ("<i4", "t3?"),
+    "sample_start": ("<i8", "m+1?"),
+    "sample_elevation_m": ("<f8", "s?"),
 }
 _TEXTS = ("edge_highway", "edge_name", "edge_kind")
 
@@ -92,7 +96,7 @@ def save_network(network: Network, path: str | Path) -> Path:
         offset += -(-values.nbytes // _ALIGN) * _ALIGN
     header = {
         "format": "bishan_gis network",
-        "version": FORMAT_VERSION,
+        "version": FORMAT_VERSION if any(name in arrays for name in _SECOND) else 1,
         "crs_wkt": network.crs.to_wkt(),
         "mode": network.mode,
         "island_m": network.island_m,
@@ -222,11 +226,11 @@ def _read_header(lead: bytes, f: Any, size: int, file: Path) -> tuple[dict[str, 
     header: dict[str, Any] = json.loads(text)
     if not isinstance(header, dict) or not isinstance(header.get("bytes"), int):
         raise _broken(file, "文件头缺少内容", "its header lacks something")
-    if header.get("version") != FORMAT_VERSION:
+    if header.get("version") not in range(1, FORMAT_VERSION + 1):
         version = header.get("version")
         raise BrokenFileError(
-            f"{file}: 格式版本 {version},本程序只读版本 {FORMAT_VERSION};请升级 bishan_gis 或重新写出",
-            f"{file}: format version {version}, this program reads {FORMAT_VERSION}; upgrade, or write it again",
+            f"{file}: 格式版本 {version},本程序只读到版本 {FORMAT_VERSION};请升级 bishan_gis 或重新写出",
+            f"{file}: format version {version}, this program reads up to {FORMAT_VERSION}; upgrade, or write it again",
         )
     begin = -(-(_LEAD.size + length) // _ALIGN) * _ALIGN
     if size != begin + header["bytes"]:
@@ -251,7 +255,8 @@ def _arrays(raw: NDArray[np.uint8], header: dict[str, Any], file: Path) -> dict[
         if known.get(name) != kind or offset < 0 or count < 0 or end > len(raw):
             raise _broken(file, f"数组 {name} 有误", f"array {name} is wrong")
         out[name] = raw[offset:end].view(kind).reshape(shape)
-    lengths = {"n": len(out.get("node_x", ())), "m": len(out.get("edge_u", ())), "k": len(out.get("vertex_x", ()))}
+    sizes = {"n": "node_x", "m": "edge_u", "k": "vertex_x", "s": "sample_elevation_m"}
+    lengths = {letter: len(out.get(name, ())) for letter, name in sizes.items()}
     due = {name: rule for name, (_, rule) in _ARRAYS.items()} | {f"{t}.code": "m" for t in _TEXTS}
     wrong = []
     for name, rule in due.items():
@@ -259,8 +264,9 @@ def _arrays(raw: NDArray[np.uint8], header: dict[str, Any], file: Path) -> dict[
             wrong += [] if rule.endswith("?") else [name]
         elif rule == "t3?":
             wrong += [] if out[name].shape[1:] == (3,) else [name]
-        elif out[name].shape != (lengths[rule[0]] + (rule == "m+1"),):
+        elif out[name].shape != (lengths[rule[0]] + ("+1" in rule),):
             wrong.append(name)
+    wrong += [name for name in _SECOND if name not in out and any(n in out for n in _SECOND)]
     wrong += [f"{t}.{part}" for t in _TEXTS for part in ("end", "text") if f"{t}.{part}" not in out]
     if wrong:
         raise _broken(

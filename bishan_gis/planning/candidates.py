@@ -285,7 +285,7 @@ def street_slope(network: Network, *, max_snap_m: float = 300.0) -> Slope:
         from bishan_gis.network.snap import snap_points
 
         slopes = edge_slope(network)
-        steep = np.append(np.where(slopes.unknown, np.nan, np.abs(slopes.slope)), np.nan)
+        steep = np.append(np.where(slopes.unknown, np.nan, np.maximum(slopes.climb, slopes.descent)), np.nan)
         out: NDArray[np.float64] = steep[snap_points(network, x, y, max_snap_m=max_snap_m).edge]
         return out
 

@@ -12,6 +12,8 @@ from bishan_gis.crs import to_lonlat, to_working
 from bishan_gis.errors import NoDataError
 from bishan_gis.network.costs import edge_costs
 from bishan_gis.network.graph import STRUCTURES
+from bishan_gis.network.pieces import sample_points
+from bishan_gis.network.slope import load_slope_rules, smooth_elevation
 from bishan_gis.planning.scenario_edits import edit_profile
 from bishan_gis.planning.scenarios import raise_problems
 from bishan_gis.sources.elevation import sample_elevation
@@ -140,7 +142,10 @@ def close_ways(network: Network, ways: Collection[int]) -> Network:
     edge = (np.cumsum(keep) - 1).astype(np.int32)
     count = np.diff(network.vertex_start)
     vertex = np.repeat(keep, count)
-    turns = network.turns
+    turns, first, inner = network.turns, network.sample_start, network.sample_elevation_m
+    if first is not None and inner is not None:
+        inner = inner[np.repeat(keep, np.diff(first))]
+        first = np.r_[0, np.cumsum(np.diff(first)[keep])].astype(np.int64)
     if turns is not None:
         turns = turns[keep[turns[:, 0]] & keep[turns[:, 2]]]
         turns = np.column_stack([edge[turns[:, 0]], node[turns[:, 1]], edge[turns[:, 2]]]).astype(np.int32)
@@ -158,6 +163,8 @@ def close_ways(network: Network, ways: Collection[int]) -> Network:
         edge_speed_kmh=None if network.edge_speed_kmh is None else network.edge_speed_kmh[keep],
         node_control=None if network.node_control is None else network.node_control[stays],
         turns=turns,
+        sample_start=first,
+        sample_elevation_m=inner,
     )
 
 
@@ -189,7 +196,8 @@ def add_streets(
         The new streets. Each end is moved to the nearest node within ``join_m`` (those of new streets before it
         included), or becomes a node; vertices in between and streets that are crossed are not joined.
     heights : callable, optional
-        Elevation [m] of ``x, y`` for ends that become nodes; unknown where left out.
+        Elevation [m] of ``x, y`` for ends that become nodes, and along the new streets where the others have heights
+        within them, evened out between their ends; unknown where left out.
 
     Returns
     -------
@@ -258,7 +266,7 @@ def add_streets(
     count = [len(one["line"]) for one in new]
     speed, control = network.edge_speed_kmh, network.node_control
     own: dict[str, Any] = {k: _append(getattr(network, k), v) for k, v in {**nodes, **edges}.items()}
-    return replace(
+    edited = replace(
         network,
         **own,
         vertex_start=_append(network.vertex_start, network.vertex_start[-1] + np.cumsum(count, dtype=np.int64)),
@@ -266,7 +274,24 @@ def add_streets(
         vertex_y=_append(network.vertex_y, vertices[:, 1]),
         edge_speed_kmh=None if speed is None else _append(speed, [s.speed_kmh or np.nan for s in made]),
         node_control=None if control is None else _append(control, np.zeros(extra, dtype=np.uint8)),
-    ), said
+        sample_start=None,
+        sample_elevation_m=None,
+    )
+    return _sampled(edited, network, heights), said
+
+
+def _sampled(edited: Network, before: Network, heights: _Heights | None) -> Network:
+    """Give new streets heights within them, where the others have some."""
+    first, inner = before.sample_start, before.sample_elevation_m
+    if first is None or inner is None:
+        return edited
+    new = np.arange(edited.n_edges) >= before.n_edges
+    start, x, y = sample_points(edited, load_slope_rules().sample_m if heights else 0.0, edges=new)
+    start[: len(first)] = first
+    start[len(first) :] += first[-1]
+    along = np.zeros(0) if heights is None or not len(x) else np.asarray(heights(x, y), dtype=float)
+    edited = replace(edited, sample_start=start, sample_elevation_m=np.concatenate([inner, along]))
+    return smooth_elevation(edited, within=new) if len(along) else edited
 
 
 def _append(there: NDArray[Any], values: ArrayLike) -> NDArray[Any]:

@@ -204,7 +204,7 @@ class StudyStages:
 
         needs = self._needs("inputs.osm", "inputs.osm_extent", "inputs.district", "inputs.elevation")
         who = self.study.modes[mode]
-        return self.store.keep("network", [*needs, mode, who.profile, who.island_m], make, NETWORK)
+        return self.store.keep("network", [*needs, mode, who.profile, who.island_m, who.slope], make, NETWORK)
 
     @property
     def zones(self) -> gpd.GeoDataFrame:
