@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from bishan_gis.readiness import build_readiness
 from bishan_gis.study import Study, load_study
 
 if TYPE_CHECKING:
+    from bishan_gis.measure_settings import Mode
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
 
@@ -53,10 +55,12 @@ def describe(path: str | Path) -> dict[str, Any]:
 
         return describe_osm(load_osm(file))
     if name.endswith(".bgnet"):
+        from bishan_gis.network.slope import ground_summary
         from bishan_gis.network.storage import load_network
 
         network = load_network(file)
-        return {"mode": network.mode, "crs": network.crs.to_string(), **network.summary()}
+        facts = {"mode": network.mode, "crs": network.crs.to_string(), **network.summary()}
+        return facts if facts["elevation_m"] is None else facts | {"slope": ground_summary(network)}
     if name.endswith(_RASTER):
         from bishan_gis.sources.elevation import describe_raster
 
@@ -78,9 +82,25 @@ def _describe_study(study: Study) -> dict[str, Any]:
         "profile": study.walk.profile,
         "modes": {mode: section.profile for mode, section in study.modes.items()},
         "measures": {m.name: f"{m.measure}, {m.mode}, {'+'.join(m.services)}" for m in study.measures},
-        "slope": study.walk.slope or "",
+        "slope": {str(mode): _slope_facts(study, str(mode)) for mode in study.modes},
         "inputs": files,
     }
+
+
+def _slope_facts(study: Study, mode: str) -> dict[str, Any]:
+    """Say how slope counts in a mode, and what the last run found where it left a record."""
+    from bishan_gis.network.costs import load_profile
+
+    section = study.modes[cast("Mode", mode)]
+    profile = load_profile(section.profile)
+    out: dict[str, Any] = {"function": section.slope or profile.slope}
+    out |= {k: v for k in ("max_slope", "max_descent") if (v := getattr(profile, k)) is not None}
+    try:
+        record = json.loads((study.processed / "run.json").read_text(encoding="utf-8"))
+        found = record["slope"] if mode == "walk" else record["modes"][mode]["slope"]
+        return out | {"last_run": dict(found)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return out
 
 
 def check_study(study: Study, *, progress: Callable[[str, int, int], None] | None = None) -> dict[str, Any]:
@@ -107,7 +127,7 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
     """
     from bishan_gis.access.study_measures import check_services
     from bishan_gis.network.assemble import assemble_network
-    from bishan_gis.network.slope import slope_summary
+    from bishan_gis.network.slope import limit_warnings, slope_summary
     from bishan_gis.places.classes import load_classes
     from bishan_gis.places.population import build_controls
     from bishan_gis.places.zones import build_zones
@@ -123,11 +143,12 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
     data = load_inputs(study, progress=report)
     zones = build_zones(data.district, data.townships, study.directions, direction_layer=data.directions)
     network, costs = assemble_network(study, data)
-    modes = {str(mode): _mode_facts(*assemble_network(study, data, mode)) for mode in study.modes if mode != "walk"}
+    others = {str(mode): assemble_network(study, data, mode) for mode in study.modes if mode != "walk"}
+    modes = {mode: _mode_facts(*pair) for mode, pair in others.items()}
     check_services(study.measures, load_classes(own, include=study.services.include))
     controls = build_controls(data.population, data.townships, crs=data.crs)
     zh = study.lang == "zh"
-    notes = [*data.notes, *zones.attrs.get("warnings", [])]
+    notes = [*data.notes, *zones.attrs.get("warnings", []), *limit_warnings({"walk": (network, costs), **others})]
     official = {"inputs.landuse": data.landuse, "inputs.control_lines": data.control_lines}
     zoning = check_zoning(
         {setting: layer for setting, layer in official.items() if layer is not None}, district=data.district
@@ -156,7 +177,10 @@ def readiness_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _mode_facts(network: Network, costs: EdgeCosts) -> dict[str, Any]:
-    """Say what a network of vehicles holds: length, what speeds rest on, waits and forbidden turns."""
+    """Say what a network of vehicles holds: length, what speeds rest on, slopes, waits and forbidden turns."""
+    from bishan_gis.network.costs import climbs
+    from bishan_gis.network.slope import slope_summary
+
     facts = network.summary()
     out: dict[str, Any] = {"profile": costs.profile.name}
     out |= {key: facts[key] for key in ("nodes", "edges", "length_km", "components")}
@@ -166,6 +190,8 @@ def _mode_facts(network: Network, costs: EdgeCosts) -> dict[str, Any]:
     if network.edge_speed_kmh is not None:
         mean = np.average(network.edge_speed_kmh, weights=network.edge_length_m)
         out["mean_speed_kmh"] = round(float(mean), 1)
+    if climbs(costs.profile, costs.slope):
+        out["slope"] = slope_summary(network, costs)
     out |= {key: facts[key] for key in ("controls", "forbidden_turns") if key in facts}
     out |= {key: n for key, n in network.left_out.items() if key.startswith("turns") and n}
     return out

@@ -266,7 +266,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
             "source": profile.source,
             "slope": costs.slope,
         },
-        warnings=_warnings(data, zones, network, near, placed_by),
+        warnings=_warnings(data, zones, networks, near, placed_by),
         record=_record(study, data, networks),
         measures=measures,
         zone_measures=zone_measures,
@@ -321,10 +321,17 @@ def _facilities(study: Study, data: StudyData) -> tuple[gpd.GeoDataFrame, pd.Dat
 
 
 def _warnings(
-    data: StudyData, zones: gpd.GeoDataFrame, network: Network, near: NearestResult, placed_by: str
+    data: StudyData,
+    zones: gpd.GeoDataFrame,
+    networks: dict[str, tuple[Network, EdgeCosts]],
+    near: NearestResult,
+    placed_by: str,
 ) -> list[tuple[str, str]]:
     """Return what a reader should know about this run, in both languages."""
-    out = [*data.notes, *zones.attrs.get("warnings", [])]
+    from bishan_gis.network.slope import limit_warnings
+
+    network = networks["walk"][0]
+    out = [*data.notes, *zones.attrs.get("warnings", []), *limit_warnings(networks)]
     for what, count in {**data.osm.left_out, **network.left_out}.items():
         if count:
             out.append((f"OSM: {what} {count:,}", f"OSM: {what} {count:,}"))
@@ -365,6 +372,7 @@ def _record(study: Study, data: StudyData, networks: dict[str, tuple[Network, Ed
     """Return what ``run.json`` says before times and outputs are known."""
     from importlib.metadata import PackageNotFoundError, version
 
+    from bishan_gis.network.costs import climbs
     from bishan_gis.network.slope import slope_summary
     from bishan_gis.sources.datasets import file_sha256
 
@@ -392,7 +400,11 @@ def _record(study: Study, data: StudyData, networks: dict[str, tuple[Network, Ed
         "network": networks["walk"][0].summary(),
         "slope": slope_summary(*networks["walk"]),
         "modes": {
-            mode: {"profile": costs.profile.name, **network.summary()}
+            mode: {
+                "profile": costs.profile.name,
+                **network.summary(),
+                **({"slope": slope_summary(network, costs)} if climbs(costs.profile, costs.slope) else {}),
+            }
             for mode, (network, costs) in networks.items()
             if mode != "walk"
         },

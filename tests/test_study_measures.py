@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from toy import EAST, NORTH, grid_network, make_network
+from toy import EAST, NORTH, TOY_CRS, grid_network, make_network
 from toy_study import write_toy_study
 
 import bishan_gis as bg
@@ -17,6 +17,7 @@ from bishan_gis.access.completeness import load_required_set
 from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.study_measures import compute_measures, measure_function, measure_settings, zone_measures
 from bishan_gis.access.travel_matrix import travel_matrix
+from bishan_gis.crs import to_lonlat
 from bishan_gis.errors import SchemaError, StudyError
 from bishan_gis.measure_settings import DECAYS, Measure, load_measures
 from bishan_gis.network.costs import edge_costs, load_profile
@@ -398,3 +399,52 @@ def test_check_says_what_the_modes_hold(tmp_path: Path) -> None:
     assert describe(file)["modes"] == {"walk": "adult", "cycle": "cyclist", "drive": "car"}
     net = bg.run(file, write=False).networks["drive"].save(tmp_path / "cars.bgnet")
     assert describe(net)["mode"] == "drive"
+    assert "slope" not in describe(net)  # no heights
+
+
+def test_slopes_are_said_for_every_mode_and_limits_without_heights_warned_of(tmp_path: Path) -> None:
+    import rasterio
+    from rasterio.transform import from_origin
+
+    from bishan_gis.info import check_study, describe
+
+    file = write_toy_study(tmp_path)
+    text = file.read_text(encoding="utf-8") + '[walk]\nprofile = "wheelchair"\n'
+    file.write_text(text, encoding="utf-8")
+    facts = check_study(bg.load_study(file))
+    assert facts["slope"]["limit_not_applied_km"] == facts["network"]["length_km"] > 0
+    assert any("8.34%" in w and "wheelchair" in w for w in facts["warnings"])
+    results = bg.run(file, write=False)
+    assert any("its limit of 8.34% is not applied" in en for _, en in results.warnings)
+    assert describe(file)["slope"] == {"walk": {"function": "none", "max_slope": 0.0834, "max_descent": 0.0834}}
+
+    # a plain that rises 5 % to the east
+    west, north = (float(v[0]) for v in to_lonlat([EAST - 500], [NORTH + 1500], TOY_CRS))
+    rise = np.tile(np.arange(60, dtype="float32") * 0.0005 * 96_500 * 0.05, (60, 1))
+    with rasterio.open(
+        file.parent / "data/raw/dem.tif",
+        "w",
+        driver="GTiff",
+        height=60,
+        width=60,
+        count=1,
+        dtype="float32",
+        crs="EPSG:4326",
+        transform=from_origin(west, north, 0.0005, 0.0005),
+    ) as out:
+        out.write(rise, 1)
+    text = text.replace("[inputs.district]", 'elevation = "dem.tif"\n[inputs.district]', 1)
+    file.write_text(text + '[cycle]\nslope = "cycling"\n[drive]\n', encoding="utf-8")
+    facts = check_study(bg.load_study(file))
+    assert facts["slope"]["limit_not_applied_km"] == 0
+    assert not any("wheelchair" in w for w in facts["warnings"])
+    assert facts["cycle"]["slope"]["speed_up_kmh"] < 13.5 < facts["cycle"]["slope"]["speed_down_kmh"]
+    assert "slope" not in facts["drive"]
+    results = bg.run(file, findings=False)
+    said = describe(file)["slope"]
+    assert said["cycle"]["last_run"] == facts["cycle"]["slope"]
+    assert said["walk"]["last_run"] == facts["slope"]
+    assert said["drive"] == {"function": "none"}
+    net = describe(results.networks["cycle"].save(tmp_path / "cycle.bgnet"))
+    assert net["slope"]["known_share"] == 1
+    assert net["slope"]["share_by_class"]["2-5%"] + net["slope"]["share_by_class"]["5-8.34%"] > 0.4

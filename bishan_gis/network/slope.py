@@ -8,6 +8,7 @@ edge is one piece, and a hill between its ends is not seen; :func:`slope_summary
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
     from bishan_gis.network.costs import EdgeCosts
 
-__all__ = ["SLOPE_FUNCTIONS", "EdgeSlopes", "SlopeRules", "cycling", "edge_slope", "load_slope_rules", "naismith"]
+__all__ = ["SLOPE_FUNCTIONS", "EdgeSlopes", "SlopeRules", "cycling", "edge_slope", "ground_summary", "limit_warnings"]
+__all__ += ["load_slope_rules", "naismith"]
 __all__ += ["rees", "slope_factor", "slope_summary", "smooth_elevation", "structure_elevation", "tobler"]
 
 _STEPS = STRUCTURES.index("steps")
@@ -272,6 +274,44 @@ def smooth_elevation(
     return pieces.with_heights(network, out)
 
 
+def ground_summary(network: Network, slopes: EdgeSlopes | None = None) -> dict[str, Any]:
+    """Return how steep the streets are and how well that is known, whoever travels.
+
+    Parameters
+    ----------
+    network : Network
+        Streets.
+    slopes : EdgeSlopes, optional
+        Their slopes, where they are known already.
+
+    Returns
+    -------
+    dict
+        ``known_share`` of street length, ``unknown_edges``, ``limited_edges``, ``long_km`` (edges without samples, so
+        long that a hill between their ends may be missed), ``share_by_class`` (share of the length of known slope by
+        |slope|, piece by piece).
+    """
+    rules = load_slope_rules()
+    slopes = slopes or edge_slope(network)
+    length, pieces, known = network.edge_length_m, slopes.pieces, ~slopes.piece_unknown
+    metres = pieces.length_m
+    total, sure = max(float(length.sum()), 1e-9), max(float(metres[known].sum()), 1e-9)
+    names = [f"{100 * c:g}" for c in rules.classes]
+    labels = [f"{a}-{b}%" for a, b in zip(["0", *names[:-1]], names, strict=True)] + [f">{names[-1]}%"]
+    which = np.searchsorted(rules.classes, np.abs(slopes.piece_slope), side="left")
+    in_class = np.bincount(which[known], weights=metres[known], minlength=len(labels)) / sure
+    unseen = (length >= rules.long_m) & (pieces.count == 1)
+    if network.sample_start is not None:
+        unseen &= ~np.isin(network.edge_structure, DECKS)
+    return {
+        "known_share": round(float(metres[known].sum()) / total, 4),
+        "unknown_edges": int(slopes.unknown.sum()),
+        "limited_edges": int(slopes.limited.sum()),
+        "long_km": round(float(length[unseen].sum()) / 1000, 3),
+        "share_by_class": {label: round(float(s), 4) for label, s in zip(labels, in_class, strict=True)},
+    }
+
+
 def slope_summary(network: Network, costs: EdgeCosts) -> dict[str, Any]:
     """Return the figures that show what slope did to a traveller.
 
@@ -285,23 +325,14 @@ def slope_summary(network: Network, costs: EdgeCosts) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``slope`` (the function), ``known_share`` of street length, ``unknown_edges``, ``limited_edges``, ``long_km``
-        (edges without samples, so long that a hill between their ends may be missed), ``share_by_class`` (share of the
-        length of known slope by |slope|, piece by piece), ``speed_up_kmh``, ``speed_level_kmh``, ``speed_down_kmh``
-        (length over time of the pieces of open directions that climb, are level or of unknown slope, or descend; steps
-        apart; None where there are none),
-        ``blocked_km`` (open to walkers, shut to this traveller in every direction), ``one_way_km`` (shut in one).
+        ``slope`` (the function), the figures of :func:`ground_summary`, ``speed_up_kmh``, ``speed_level_kmh``,
+        ``speed_down_kmh`` (length over time of the pieces of open directions that climb, are level or of unknown slope,
+        or descend; steps apart; None where there are none), ``blocked_km`` (open to walkers, shut to this traveller in
+        every direction), ``one_way_km`` (shut in one). A profile with a limit also has ``limit_not_applied_km``: what
+        it may use though its slope is not known, steps apart.
     """
-    rules = load_slope_rules()
     slopes = costs.slopes or edge_slope(network)
-    length, pieces, known = network.edge_length_m, slopes.pieces, ~slopes.piece_unknown
-    metres, slope = pieces.length_m, slopes.piece_slope
-    total, sure = max(float(length.sum()), 1e-9), max(float(metres[known].sum()), 1e-9)
-    names = [f"{100 * c:g}" for c in rules.classes]
-    labels = [f"{a}-{b}%" for a, b in zip(["0", *names[:-1]], names, strict=True)] + [f">{names[-1]}%"]
-    which = np.searchsorted(rules.classes, np.abs(slope), side="left")
-    in_class = np.bincount(which[known], weights=metres[known], minlength=len(labels)) / sure
-
+    length, pieces, slope = network.edge_length_m, slopes.pieces, slopes.piece_slope
     direction = np.concatenate([slope, -slope])
     time_ms = np.concatenate(
         [
@@ -309,29 +340,60 @@ def slope_summary(network: Network, costs: EdgeCosts) -> dict[str, Any]:
             pieces.shared(costs.backward_ms, 1 / slope_factor(costs.slope, -slope)),
         ]
     )
-    counted = (time_ms > 0) & np.tile(network.edge_structure[pieces.edge] != _STEPS, 2)
-    metres = np.tile(metres, 2)
+    steps = network.edge_structure == _STEPS
+    counted = (time_ms > 0) & np.tile(~steps[pieces.edge], 2)
+    metres = np.tile(pieces.length_m, 2)
 
     def speed(rows: NDArray[np.bool_]) -> float | None:
         rows = rows & counted
         return round(float(metres[rows].sum() / time_ms[rows].sum() * 3600), 3) if rows.any() else None
 
-    unseen = (length >= rules.long_m) & (pieces.count == 1)
-    if network.sample_start is not None:
-        unseen &= ~np.isin(network.edge_structure, DECKS)
     lost_go = network.edge_forward & (costs.forward_ms < 0)
     lost_back = network.edge_backward & (costs.backward_ms < 0)
     shut = (lost_go | lost_back) & (costs.forward_ms < 0) & (costs.backward_ms < 0)
-    return {
+    out = {
         "slope": costs.slope,
-        "known_share": round(float(pieces.length_m[known].sum()) / total, 4),
-        "unknown_edges": int(slopes.unknown.sum()),
-        "limited_edges": int(slopes.limited.sum()),
-        "long_km": round(float(length[unseen].sum()) / 1000, 3),
-        "share_by_class": {label: round(float(s), 4) for label, s in zip(labels, in_class, strict=True)},
+        **ground_summary(network, slopes),
         "speed_up_kmh": speed(direction > 0),
         "speed_level_kmh": speed(direction == 0),
         "speed_down_kmh": speed(direction < 0),
         "blocked_km": round(float(length[shut].sum()) / 1000, 3),
         "one_way_km": round(float(length[(lost_go | lost_back) & ~shut].sum()) / 1000, 3),
     }
+    if costs.profile.max_slope is not None or costs.profile.max_descent is not None:
+        open_ = (costs.usable & ~steps)[pieces.edge] & slopes.piece_unknown
+        out["limit_not_applied_km"] = round(float(pieces.length_m[open_].sum()) / 1000, 3)
+    return out
+
+
+def limit_warnings(networks: Mapping[str, tuple[Network, EdgeCosts]]) -> list[tuple[str, str]]:
+    """Say, in Chinese and English, where a limit of a profile cannot hold since heights are not known.
+
+    Parameters
+    ----------
+    networks : mapping of str to (Network, EdgeCosts)
+        Mode -> streets and their costs.
+
+    Returns
+    -------
+    list of (zh, en)
+        One per mode whose traveller has a limit and streets of unknown slope; empty where there is none.
+    """
+    out = []
+    for mode, (network, costs) in networks.items():
+        who = costs.profile
+        if who.max_slope is None and who.max_descent is None:
+            continue
+        km = slope_summary(network, costs)["limit_not_applied_km"]
+        if km > 0:
+            limit = ", ".join(f"{100 * x:g}%" for x in sorted({x for x in (who.max_slope, who.max_descent) if x}))
+            at, of = f"{mode}.profile = {who.name}", network.edge_length_m.sum() / 1000
+            out.append(
+                (
+                    f"{at}: 坡度限值 {limit} 在 {km:,.1f} km 道路上未执行 (全网 {of:,.1f} km), 因为没有高程, 按平路计;"
+                    "请设置 inputs.elevation",
+                    f"{at}: its limit of {limit} is not applied on {km:,.1f} of {of:,.1f} km of streets, which have no "
+                    "heights and count as level; set inputs.elevation",
+                )
+            )
+    return out
