@@ -134,7 +134,6 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
     from bishan_gis.access.time_grid import build_time_grid
     from bishan_gis.access.uncertainty import origin_legs
     from bishan_gis.network.assemble import assemble_network
-    from bishan_gis.network.snap import find_islands
     from bishan_gis.places.entrances import find_access_points, find_entrances
     from bishan_gis.places.zones import build_zones
     from bishan_gis.planning.coverage import people_in_circles, radius_coverage
@@ -176,10 +175,12 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         )
     cutoffs = [c * 60 for c in study.reach.cutoffs_min]
     with clock.step("生活圈 life circles") as report:
-        # Ground at an island belongs to the street its people are taken to.
-        joined = costs.usable & ~find_islands(network, study.walk.island_m, usable=costs.usable)
         grid = build_time_grid(
-            network, step_m=study.reach.grid_m, off_network_m=study.reach.off_network_m, usable=joined
+            network,
+            step_m=study.reach.grid_m,
+            off_network_m=study.reach.off_network_m,
+            usable=costs.usable,
+            max_snap_m=study.walk.max_snap_m,
         )
         rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
         circles = union_areas(

@@ -317,7 +317,13 @@ def _draw(
     study, network = base.study, base.network
     cutoffs = [c * 60 for c in study.reach.cutoffs_min]
     reach = study.reach
-    grid = build_time_grid(network, step_m=reach.grid_m, off_network_m=reach.off_network_m, usable=costs.usable)
+    grid = build_time_grid(
+        network,
+        step_m=reach.grid_m,
+        off_network_m=reach.off_network_m,
+        usable=costs.usable,
+        max_snap_m=study.walk.max_snap_m,
+    )
     rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
     drawn = union_areas(
         network, costs, grid, near.node_cost_ms, near.target_snaps, rows, near.services, cutoffs_s=cutoffs

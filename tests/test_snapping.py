@@ -15,16 +15,18 @@ from hypothesis import strategies as st
 from street_oracle import METRE_A_SECOND, forbid, oracle, snaps_at
 from toy import EAST, NORTH, grid_network, make_network
 
-from bishan_gis.access.exclusive import exclusive_areas
+from bishan_gis.access.exclusive import exclusive_areas, overlaps
 from bishan_gis.access.k_nearest import k_nearest
 from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.reachable import reachable
 from bishan_gis.access.reached_streets import reached_streets
+from bishan_gis.access.service_area import service_areas
 from bishan_gis.access.time_grid import FAR, build_time_grid, time_surface
+from bishan_gis.access.time_surface import travel_time_surface
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.network.costs import edge_costs
 from bishan_gis.network.search import nearest_on_edges, search_nearest
-from bishan_gis.network.snap import OFF_NETWORK, Snaps, find_islands, snap_points
+from bishan_gis.network.snap import OFF_NETWORK, Snaps, entries, find_islands, snap_points
 from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, snap_seeds
 
 
@@ -187,6 +189,36 @@ def test_islands_equal_a_search_by_hand(seed, island_m, max_snap_m):
     same = snap_points(network, x, y, max_snap_m=max_snap_m, usable=usable)
     assert (snaps.leg_m >= same.leg_m).all()
     assert same.edge.tolist() == first.tolist()
+    town = replace(network, island_m=island_m)
+    grid = build_time_grid(town, step_m=20, off_network_m=40, usable=usable, max_snap_m=max_snap_m)
+    at = np.meshgrid(grid.x(), grid.y())
+    homes = snap_points(town, at[0].ravel(), at[1].ravel(), max_snap_m=max_snap_m, usable=usable)
+    near = min(40, max_snap_m)
+    assert np.minimum(grid.leg_m, near).ravel() == pytest.approx(np.minimum(homes.leg_m, near), abs=1e-3)
+
+
+def test_ground_and_people_of_an_island_agree():
+    """School on the street at 100 m; a home 10 m from it, nearer to a fenced path; a clinic on a remote path."""
+    network = replace(_estate(), island_m=200.0)
+    costs, ask = edge_costs(network, METRE_A_SECOND), {"cutoffs_s": [300], "off_network_m": 25, "grid_m": 5}
+    homes = _frame(("fenced", 130, 22), ("remote", 425, 400))
+    school, clinic = (_frame(row, key="facility_id") for row in (("school", 100, 0), ("clinic", 400, 400)))
+    for place, mine, home, other in ((school, 52, 0, 1), (clinic, 25, 1, 0)):
+        near = nearest_cost(network, costs, homes, place.assign(service="s")).table
+        assert near["value"][home] == mine
+        assert np.isnan(near["value"][other])
+        point = shapely.Point(homes["x"][home], homes["y"][home])
+        one = exclusive_areas(network, costs, place, people=homes.assign(people=[1, 1]), **ask)
+        assert one["people"].tolist() == [1]
+        origins = place.rename(columns={"facility_id": "origin_id"})
+        some = overlaps(network, costs, place, **ask), service_areas(network, costs, origins, **ask)
+        assert all(frame.geometry.iloc[0].contains(point) for frame in (one, *some))
+        grid, seconds = travel_time_surface(network, costs, origins, cutoff_s=300, grid_m=1)
+        row, column = round(point.y - grid.y0), round(point.x - grid.x0)
+        assert seconds[row, column] == pytest.approx(mine, abs=0.01)
+    assert snap_points(network, [EAST], [NORTH], max_snap_m=9, usable=costs.usable).edge.tolist() == [0]
+    assert entries(network, costs.usable) is entries(network, costs.usable.copy())
+    assert entries(network, costs.usable) is not entries(network)
 
 
 @settings(max_examples=10, deadline=None)

@@ -185,6 +185,7 @@ def exclusive_areas(
             usable=turned.usable,
             bounds=reach.bounds,
             boxes=boxes,
+            max_snap_m=max_snap_m,
         )
         seconds = time_surface(network, turned, grid, cost, here)
         squares = _label_polygons(_nearest_label(network, turned, grid, doors, cost, who), grid)
@@ -300,7 +301,13 @@ def overlaps(
         bounds = np.array([r.bounds for r in reaches])
         bounds = np.concatenate([bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)])
         grid = build_time_grid(
-            network, step_m=grid_m, off_network_m=off_network_m, usable=turned.usable, bounds=bounds, boxes=boxes
+            network,
+            step_m=grid_m,
+            off_network_m=off_network_m,
+            usable=turned.usable,
+            bounds=bounds,
+            boxes=boxes,
+            max_snap_m=max_snap_m,
         )
         layers = [np.full(grid.edge.shape, FAR, dtype=np.float32) for _ in range(most)]
     dist = arrays[0]

@@ -331,6 +331,7 @@ def service_areas(
     searcher = Searcher(network, turned, doors, ends[-1])
     boxes, speed = edge_boxes(network), turned.profile.leg_speed_ms
     margin = off_network_m + 2 * grid_m
+    laid = {"step_m": grid_m, "off_network_m": off_network_m, "max_snap_m": max_snap_m}
     frontier = network.node_frontier[turned.state_node]
     done = [0]
 
@@ -341,7 +342,7 @@ def service_areas(
         out: dict[tuple[int, float], tuple[bool, Any]] = {}
         reaches = [r for r in looked if r is not None]
         keys, fields, corners, grid = [], [], [], None
-        for grid, group in lay_grids(reaches, network, turned, boxes, step_m=grid_m, off_network_m=off_network_m):
+        for grid, group in lay_grids(reaches, network, turned, boxes, **laid):
             # Grids begin at whole multiples of the spacing: count from there, and draw all of them at once.
             row, column = round(grid.y0 / grid_m), round(grid.x0 / grid_m)
             for r in group:

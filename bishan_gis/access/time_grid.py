@@ -12,11 +12,13 @@ from bishan_gis.errors import InputError
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.graph import Network
 from bishan_gis.network.jit import njit
-from bishan_gis.network.snap import enterable
+from bishan_gis.network.snap import OFF_NETWORK, entries
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from bishan_gis.network.snap import Entries
 
 __all__ = ["TimeGrid", "build_time_grid", "edge_boxes", "time_surface"]
 
@@ -146,8 +148,12 @@ def build_time_grid(
     usable: NDArray[np.bool_] | None = None,
     bounds: NDArray[np.float64] | None = None,
     boxes: NDArray[np.float64] | None = None,
+    max_snap_m: float = 300.0,
 ) -> TimeGrid:
-    """Lay a grid over the streets.
+    """Lay a grid over the streets: each point of it is entered where :func:`snap_points` would enter a home there.
+
+    Ground at an island of the streets (``network.island_m``) so belongs to the street its people are taken to, and to
+    the island only where there is no other street within `max_snap_m`.
 
     Parameters
     ----------
@@ -163,6 +169,8 @@ def build_time_grid(
         West, south, east, north of the part wanted [m]; the whole network where left out.
     boxes : ndarray of float64, shape (4, m), optional
         What :func:`edge_boxes` returned, for many parts of one network.
+    max_snap_m : float
+        Places farther from every street are off the network [m].
 
     Returns
     -------
@@ -176,7 +184,8 @@ def build_time_grid(
     """
     check_positive(step_m=step_m, off_network_m=off_network_m)
     reach = off_network_m + 1.5 * step_m
-    stamped = enterable(network, usable)
+    where = entries(network, usable)
+    stamped = where.enter
     if bounds is None:
         west, south, east, north = (
             network.vertex_x.min() - reach,
@@ -188,7 +197,7 @@ def build_time_grid(
         west, south, east, north = bounds
         b = edge_boxes(network) if boxes is None else boxes
         over = reach + step_m
-        stamped &= (b[0] <= east + over) & (b[2] >= west - over)
+        stamped = stamped & (b[0] <= east + over) & (b[2] >= west - over)
         stamped &= (b[1] <= north + over) & (b[3] >= south - over)
     x0, y0 = np.floor(west / step_m) * step_m, np.floor(south / step_m) * step_m
     cols, rows = (int(np.ceil((high - low) / step_m)) + 1 for high, low in ((east, x0), (north, y0)))
@@ -197,12 +206,41 @@ def build_time_grid(
             f"格网过大: {rows:,} x {cols:,} 个点;请加大格网间距 (现为 {step_m:g} m)",
             f"the grid is too large: {rows:,} x {cols:,} points; use a wider spacing (now {step_m:g} m)",
         )
-    edge = np.full((rows, cols), -1, dtype=np.int32)
-    fraction = np.zeros((rows, cols), dtype=np.float32)
-    leg = np.full((rows, cols), FAR, dtype=np.float32)
-    vx, vy, start = network.vertex_x, network.vertex_y, network.vertex_start
-    _stamp(vx, vy, start, np.flatnonzero(stamped), x0, y0, step_m, reach, edge, fraction, leg)
-    return TimeGrid(float(x0), float(y0), float(step_m), edge, fraction, leg, float(off_network_m))
+    place = (float(x0), float(y0), float(step_m))
+
+    def lay(edges: NDArray[np.int64]) -> TimeGrid:
+        edge = np.full((rows, cols), OFF_NETWORK, dtype=np.int32)
+        grid = TimeGrid(*place, edge, np.zeros((rows, cols), np.float32), np.full((rows, cols), FAR), off_network_m)
+        vx, vy, start = network.vertex_x, network.vertex_y, network.vertex_start
+        _stamp(vx, vy, start, edges, x0, y0, step_m, reach, edge, grid.fraction, grid.leg_m)
+        return grid
+
+    grid = lay(np.flatnonzero(stamped & ~where.island))
+    if where.has_islands:
+        remote = _remote(network, where, np.flatnonzero(stamped & where.island), max_snap_m - reach)
+        if len(remote):
+            _stay(network, where, grid, lay(remote), max_snap_m)
+    return grid
+
+
+def _remote(network: Network, where: Entries, islands: NDArray[np.int64], least_m: float) -> NDArray[np.int64]:
+    """Return the edges of islands that may have a point so far from all other streets."""
+    settled = where.tree(network, settled=True)
+    _, distance = settled.tree.query_nearest(network.lines[islands], return_distance=True, all_matches=False)
+    far: NDArray[np.int64] = islands[distance + network.edge_length_m[islands] > least_m]
+    return far
+
+
+def _stay(network: Network, where: Entries, grid: TimeGrid, other: TimeGrid, max_snap_m: float) -> None:
+    """Leave ground on its island, in place, where no other street is near enough to take its people to."""
+    import shapely
+
+    at = np.nonzero((other.edge >= 0) & ((grid.edge < 0) | (grid.leg_m > max_snap_m)))
+    points = shapely.points(grid.x()[at[1]], grid.y()[at[0]])
+    alone = where.tree(network, settled=True).nearest(points, max_snap_m).edge == OFF_NETWORK
+    rows, cols = at[0][alone], at[1][alone]
+    for mine, theirs in ((grid.edge, other.edge), (grid.fraction, other.fraction), (grid.leg_m, other.leg_m)):
+        mine[rows, cols] = theirs[rows, cols]
 
 
 @njit(cache=True, nogil=True)

@@ -92,6 +92,7 @@ def travel_time_surface(
         usable=turned.usable,
         bounds=reach.bounds,
         boxes=boxes,
+        max_snap_m=max_snap_m,
     )
     arrays[0][reach.state] = reach.cost_ms
     seconds = time_surface(network, turned, grid, arrays[0], doors.on_edges(network, turned, reach.rows))

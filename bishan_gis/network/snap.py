@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
+from hashlib import blake2b
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,10 +17,12 @@ from bishan_gis.network.graph import STRUCTURES, Network
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["OFF_NETWORK", "Snaps", "enterable", "find_islands", "snap_points"]
+__all__ = ["OFF_NETWORK", "EdgeTree", "Entries", "Snaps", "enterable", "entries", "find_islands", "snap_points"]
 
 #: Edge of a point that lies too far from every street.
 OFF_NETWORK = -1
+#: Travellers (masks of usable edges) whose trees are kept per network.
+_KEPT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +119,138 @@ def find_islands(network: Network, island_m: float, *, usable: NDArray[np.bool_]
     return out
 
 
+class EdgeTree:
+    """Some edges in a tree, to find the nearest of them; read by any number of threads.
+
+    Parameters
+    ----------
+    network : Network
+        Streets.
+    edges : ndarray of int64
+        Which edges, rising.
+    """
+
+    def __init__(self, network: Network, edges: NDArray[np.int64]) -> None:
+        import shapely
+
+        self.edges = edges
+        self.lines = network.lines[edges]
+        for array in (self.edges, self.lines):
+            array.setflags(write=False)
+        self.tree = shapely.STRtree(self.lines)
+
+    def nearest(self, points: Any, max_snap_m: float) -> Snaps:
+        """Snap points to the nearest of the edges, the first of equally near ones.
+
+        Parameters
+        ----------
+        points : ndarray of shapely.Point
+            In the CRS of the network.
+        max_snap_m : float
+            Farther points are off the network [m].
+        """
+        import shapely
+
+        k = len(points)
+        edge = np.full(k, OFF_NETWORK, dtype=np.int32)
+        fraction = np.zeros(k)
+        leg = np.full(k, np.inf)
+        if k == 0 or len(self.edges) == 0:
+            return Snaps(edge, fraction, leg)
+        found, distance = self.tree.query_nearest(
+            points, max_distance=max_snap_m, all_matches=True, return_distance=True
+        )
+        which, candidate = found
+        order = np.lexsort((candidate, which))
+        which, candidate, distance = which[order], candidate[order], distance[order]
+        first = np.r_[True, which[1:] != which[:-1]] if len(which) else np.zeros(0, dtype=bool)
+        which, candidate, distance = which[first], candidate[first], distance[first]
+        edge[which] = self.edges[candidate]
+        along = shapely.line_locate_point(self.lines[candidate], points[which])
+        length = shapely.length(self.lines[candidate])
+        fraction[which] = np.clip(along / np.maximum(length, 1e-9), 0.0, 1.0)
+        leg[which] = distance
+        return Snaps(edge, fraction, leg)
+
+
+class Entries:
+    """Where one traveller enters the streets; made once for a network and its usable edges, see :func:`entries`.
+
+    Parameters
+    ----------
+    network : Network
+        Streets.
+    usable : ndarray of bool or None
+        Edges the traveller may use; None: all.
+    island_m : float
+        As for :func:`find_islands` [m].
+    """
+
+    def __init__(self, network: Network, usable: NDArray[np.bool_] | None, island_m: float) -> None:
+        self.enter = enterable(network, usable)
+        self.island = find_islands(network, island_m, usable=usable)
+        self.has_islands = bool(self.island.any())
+        self.enter.setflags(write=False)
+        self.island.setflags(write=False)
+        self._trees: dict[bool, EdgeTree] = {}
+        self._lock = Lock()
+
+    def tree(self, network: Network, *, settled: bool) -> EdgeTree:
+        """Return the edges that can be entered, where `settled` but those of islands.
+
+        Parameters
+        ----------
+        network : Network
+            The network this was made for; it is not held, so that it can be forgotten.
+        settled : bool
+            Leave islands out.
+        """
+        key = settled and self.has_islands
+        with self._lock:
+            if key not in self._trees:
+                among = self.enter & ~self.island if key else self.enter
+                self._trees[key] = EdgeTree(network, np.flatnonzero(among))
+            return self._trees[key]
+
+
+_KNOWN: WeakKeyDictionary[Network, OrderedDict[tuple[float, bytes], Entries]] = WeakKeyDictionary()
+_LOCK = Lock()
+
+
+def entries(network: Network, usable: NDArray[np.bool_] | None = None, *, island_m: float | None = None) -> Entries:
+    """Return where a traveller enters the streets: what can be entered, what is an island, and trees of both.
+
+    Every function that snaps places or lays ground over the streets asks here, so that all leave out the same edges.
+
+    Parameters
+    ----------
+    network : Network
+        Streets.
+    usable : ndarray of bool, optional
+        Edges the traveller may use (``EdgeCosts.usable``); all where left out.
+    island_m : float, optional
+        As for :func:`find_islands` [m]; left out, that of the network.
+
+    Returns
+    -------
+    Entries
+        Kept for the network as long as it lives, for the last four travellers.
+    """
+    least = network.island_m if island_m is None else island_m
+    key = (float(least), b"" if usable is None else blake2b(usable.tobytes(), digest_size=16).digest())
+    with _LOCK:
+        known = _KNOWN.setdefault(network, OrderedDict())
+        if key in known:
+            known.move_to_end(key)
+            return known[key]
+    made = Entries(network, usable, least)
+    with _LOCK:
+        made = known.setdefault(key, made)
+        while len(known) > _KEPT:
+            known.popitem(last=False)
+    return made
+
+
 def snap_points(
     network: Network,
     x: ArrayLike,
@@ -176,13 +314,12 @@ def snap_points(
             zh, en = ("不小于", "0 or more") if name == "island_m" else ("大于", "more than 0")
             raise InputError(f"{name} = {value}: 须为{zh} 0 的米数", f"{name} = {value}: must be {en} metres")
     points: Any = shapely.points(_numbers(x, "x"), _numbers(y, "y"))
-    enter = enterable(network, usable)
-    snaps = _nearest(network, points, np.flatnonzero(enter), max_snap_m)
-    island = find_islands(network, least, usable=usable)
-    if not island.any():
+    where = entries(network, usable, island_m=least)
+    snaps = where.tree(network, settled=False).nearest(points, max_snap_m)
+    if not where.has_islands:
         return snaps if least == 0 else replace(snaps, moved=np.zeros(len(snaps), dtype=np.bool_))
-    on = np.flatnonzero((snaps.edge != OFF_NETWORK) & island[snaps.edge])
-    other = _nearest(network, points[on], np.flatnonzero(enter & ~island), max_snap_m)
+    on = np.flatnonzero((snaps.edge != OFF_NETWORK) & where.island[snaps.edge])
+    other = where.tree(network, settled=True).nearest(points[on], max_snap_m)
     found = other.edge != OFF_NETWORK
     moved = np.zeros(len(snaps), dtype=np.bool_)
     moved[on] = found
@@ -204,29 +341,3 @@ def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
             f"{name}: {odd} coordinates are missing or not numbers; complete them",
         )
     return np.asarray(out, dtype=np.float64)
-
-
-def _nearest(network: Network, points: Any, among: NDArray[np.int64], max_snap_m: float) -> Snaps:
-    """Snap points to the nearest of some edges."""
-    import shapely
-
-    k = len(points)
-    edge = np.full(k, OFF_NETWORK, dtype=np.int32)
-    fraction = np.zeros(k)
-    leg = np.full(k, np.inf)
-    if k == 0 or len(among) == 0:
-        return Snaps(edge, fraction, leg)
-    lines = network.lines[among]
-    tree = shapely.STRtree(lines)
-    found, distance = tree.query_nearest(points, max_distance=max_snap_m, all_matches=True, return_distance=True)
-    which, candidate = found
-    order = np.lexsort((candidate, which))
-    which, candidate, distance = which[order], candidate[order], distance[order]
-    first = np.r_[True, which[1:] != which[:-1]] if len(which) else np.zeros(0, dtype=bool)
-    which, candidate, distance = which[first], candidate[first], distance[first]
-    edge[which] = among[candidate]
-    along = shapely.line_locate_point(lines[candidate], points[which])
-    length = shapely.length(lines[candidate])
-    fraction[which] = np.clip(along / np.maximum(length, 1e-9), 0.0, 1.0)
-    leg[which] = distance
-    return Snaps(edge, fraction, leg)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.network.plain_search import nearest_on_edges_plainly, search_nearest_plainly
-from bishan_gis.network.snap import Snaps, _nearest, enterable, snap_points
+from bishan_gis.network.snap import EdgeTree, Snaps, enterable, snap_points
 from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, snap_seeds
 from bishan_gis.stages.access_table import STATUS
 from bishan_gis.stages.forms import TABLES
@@ -122,11 +122,11 @@ def _snap(stages: StudyStages, costs: EdgeCosts, island: Any, x: Any, y: Any) ->
 
     far, network = stages.study.walk.max_snap_m, stages.network
     enter, points = enterable(network, costs.usable), np.asarray(shapely.points(x, y), dtype=object)
-    snaps = _nearest(network, points, np.flatnonzero(enter), far)
+    snaps = EdgeTree(network, np.flatnonzero(enter)).nearest(points, far)
     on = np.flatnonzero((snaps.edge >= 0) & island[snaps.edge])
     if not len(on):
         return snaps
-    other = _nearest(network, points[on], np.flatnonzero(enter & ~island), far)
+    other = EdgeTree(network, np.flatnonzero(enter & ~island)).nearest(points[on], far)
     moved, found = on[other.edge >= 0], other.edge >= 0
     edge, fraction, leg = snaps.edge.copy(), snaps.fraction.copy(), snaps.leg_m.copy()
     edge[moved], fraction[moved], leg[moved] = other.edge[found], other.fraction[found], other.leg_m[found]
