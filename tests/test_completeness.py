@@ -287,6 +287,18 @@ def test_equity_by_group():
     parts = equity_groups.theil_between_groups(values, people[["child", "old"]])
     assert parts.total == pytest.approx(equity.theil_t(values, people["child"] + people["old"]))
     assert parts.between + parts.within == pytest.approx(parts.total)
+    rank = pd.Series(rng.integers(1, 9, 40), index=ids)
+    names = ["concentration_index", "theil_between", "theil_within"]
+    more = equity_groups.equity_by_group(values, people, measures=names, zones=zones, rank_by=rank)
+    key = more.set_index(["zone", "age_group", "measure"])["value"]
+    here = zones == "x"
+    expected = equity.concentration_index(values[here], people["old"][here], rank_by=rank[here])
+    assert key["x", "old", "concentration_index"] == expected
+    split = equity.theil_groups(values, people["old"], groups=zones)
+    assert (key["all", "old", "theil_between"], key["all", "old", "theil_within"]) == split[1:]
+    assert len(more) == 3 * 3 + 2 * 3  # the parts of Theil's index only for all zones
+    with pytest.raises(InputError, match="give rank_by, zones"):
+        equity_groups.equity_by_group(values, people, measures=names)
     mine = equity_groups.equity_by_group(values, people, measures={"most": lambda v, n: v[n > 0].max()})
     assert mine["measure"].unique().tolist() == ["most"]
     with pytest.raises(InputError, match="gini"):

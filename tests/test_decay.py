@@ -49,6 +49,14 @@ def test_fit_finds_what_was_put_in(form, true, value):
     assert fit_decay(cost, np.clip(true(cost) + noise, 0, 1), form=form).parameter == pytest.approx(value, rel=0.1)
 
 
+@pytest.mark.parametrize("form", ["exponential", "power", "gaussian"])
+def test_a_best_fit_at_the_edge_says_so(form):
+    cost = np.array([120.0, 300, 600, 900])
+    assert fit_decay(cost, np.ones(4), form=form).at_edge  # nobody minds any way
+    assert fit_decay(cost, np.zeros(4), form=form).at_edge  # nobody goes at all
+    assert not fit_decay(cost, [0.9, 0.7, 0.4, 0.2], form=form).at_edge
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -29,15 +29,20 @@ __all__ = [
 ]
 
 
-def _align(column: pd.Series, index: pd.Index, where: str) -> pd.Series:
-    """Return a column in the order of another's index; both must have the same ids."""
+def _align(column: pd.Series, index: pd.Index, where: str, *, more: bool = False) -> pd.Series:
+    """Return a column in the order of another's index; both must have the same ids, or the column `more`."""
     at = column.index.get_indexer(index) if column.index.is_unique else np.array([-1])
-    if (at < 0).any() or len(column) != len(index):
+    if (at < 0).any() or (len(column) != len(index) and not more):
         raise SchemaError(
             f"{where} 与 values 的标识须一致且不重复 ({len(column)} 与 {len(index)} 行)",
             f"{where} and values must have the same ids, each once ({len(column)} and {len(index)} rows)",
         )
     return column.iloc[at]
+
+
+def _ranks(rank_by: pd.Series, index: pd.Index) -> NDArray[np.float64]:
+    """Return what ranks people in the order of an index."""
+    return match_amounts(_align(rank_by, index, "rank_by", more=True), where="rank_by")
 
 
 def _match(values: pd.Series, people: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -136,7 +141,7 @@ def palma(values: pd.Series, people: pd.Series, *, rank_by: pd.Series | None = N
     people : pandas.Series
         Indexed by the same origins.
     rank_by : pandas.Series, optional
-        Indexed by the same origins; what ranks people, e.g. income per head. Default: `values`.
+        Indexed by the same origins, or more of them; what ranks people, e.g. income per head. Default: `values`.
 
     Returns
     -------
@@ -159,7 +164,7 @@ def palma(values: pd.Series, people: pd.Series, *, rank_by: pd.Series | None = N
     4.0
     """
     amount, heads = _match(values, people)
-    rank = amount if rank_by is None else match_amounts(_align(rank_by, values.index, "rank_by"), where="rank_by")
+    rank = amount if rank_by is None else _ranks(rank_by, values.index)
     place = np.unique(rank, return_inverse=True)[1]
     group = np.bincount(place, weights=heads)
     held = np.concatenate([[0.0], np.cumsum(np.bincount(place, weights=heads * amount))])
@@ -286,7 +291,7 @@ def concentration_index(
     people : pandas.Series
         Indexed by the same origins.
     rank_by : pandas.Series
-        Indexed by the same origins; what ranks people, e.g. income per head.
+        Indexed by the same origins, or more of them; what ranks people, e.g. income per head.
     bounds : (float, float), optional
         Least and largest value possible: returns the corrected index of Erreygers.
 
@@ -314,7 +319,7 @@ def concentration_index(
     -0.25
     """
     amount, heads = _match(values, people)
-    rank = match_amounts(_align(rank_by, values.index, "rank_by"), where="rank_by")
+    rank = _ranks(rank_by, values.index)
     place = np.unique(rank, return_inverse=True)[1]
     group = np.bincount(place, weights=heads) / heads.sum()
     middle = (np.cumsum(group) - group / 2)[place]

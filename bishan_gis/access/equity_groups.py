@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.equity import TheilParts, fgt_poverty, gini, palma, theil_groups, theil_t
+from bishan_gis.access.equity import TheilParts, concentration_index, fgt_poverty, gini, palma, theil_groups, theil_t
 from bishan_gis.access.matrix import check_positive, match_amounts
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import nearest_name
@@ -26,6 +26,8 @@ MEASURES: Mapping[str, Measure] = {
     "theil_t": theil_t,
 }
 _POVERTY = {"poverty_share": 0.0, "poverty_gap": 1.0, "poverty_gap_squared": 2.0}
+#: Split between the zones; for the whole district only.
+_PARTS = ("theil_between", "theil_within")
 _ALL = "all"
 
 
@@ -54,6 +56,7 @@ def equity_by_group(
     line: float | None = None,
     poor: str = "below",
     zones: pd.Series | None = None,
+    rank_by: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Measure equity among the people of each age group, over the district and within each zone.
 
@@ -64,27 +67,31 @@ def equity_by_group(
     people_by_group : pandas.DataFrame
         Indexed by the same origins, a column per age group.
     measures : sequence of str, or mapping, optional
-        Names out of :data:`MEASURES` and ``poverty_share, poverty_gap, poverty_gap_squared``; or name -> function of
-        values and people. Default: all of :data:`MEASURES`, and with a `line` the poverty measures too.
+        Names out of :data:`MEASURES`, ``poverty_share, poverty_gap, poverty_gap_squared``, ``concentration_index`` and
+        ``theil_between, theil_within``; or name -> function of values and people. Default: all of :data:`MEASURES`,
+        with a `line` the poverty measures, with `rank_by` the concentration index too.
     line : float, optional
         Poverty line, in the unit of `values`; the poverty measures need it.
     poor : str
         ``below``: too little access; ``above``: too high a cost.
     zones : pandas.Series, optional
-        Indexed by the same origins; the zone of each.
+        Indexed by the same origins; the zone of each. ``theil_between`` and ``theil_within`` split the inequality
+        among the people of a group into what lies between the zones and what lies within them.
+    rank_by : pandas.Series, optional
+        Indexed by the same origins; what ranks people, e.g. income per head: the concentration index needs it.
 
     Returns
     -------
     pandas.DataFrame
         ``zone`` ("all" first, then sorted)``, age_group, measure, people, value``. ``value`` is NaN where the group has
-        nobody in the zone (``people`` is 0).
+        nobody in the zone (``people`` is 0). The parts of Theil's index have rows for ``all`` only.
 
     Raises
     ------
     InputError
-        An unknown measure, a poverty measure without a line, or a wrong line.
+        An unknown measure, one without what it needs (line, rank_by, zones), or a wrong line.
     SchemaError
-        A value or number is missing or negative, ids differ, or an origin has no zone.
+        A value, rank or number is missing or negative, ids differ, or an origin has no zone.
 
     Notes
     -----
@@ -104,7 +111,7 @@ def equity_by_group(
     if line is not None:
         check_positive(line=line)
     people = _match(values, people_by_group)
-    chosen = _choose(measures, line, poor)
+    chosen = _choose(measures, line, poor, rank_by, zones)
     places: list[tuple[object, np.ndarray]] = [(_ALL, np.ones(len(values), dtype=bool))]
     if zones is not None:
         zone = zones.reindex(values.index) if zones.index.is_unique else zones.iloc[:0].reindex(values.index)
@@ -118,13 +125,19 @@ def equity_by_group(
             heads = people[group][here]
             total = float(heads.sum())
             for name, measure in chosen.items():
+                if name in _PARTS and place is not _ALL:
+                    continue
                 index = measure(values[here], heads) if total > 0 else float("nan")
                 rows.append((place, group, name, total, float(index)))
     return pd.DataFrame(rows, columns=["zone", "age_group", "measure", "people", "value"])
 
 
 def _choose(
-    measures: Sequence[str] | Mapping[str, Measure] | None, line: float | None, poor: str
+    measures: Sequence[str] | Mapping[str, Measure] | None,
+    line: float | None,
+    poor: str,
+    rank_by: pd.Series | None,
+    zones: pd.Series | None,
 ) -> dict[str, Measure]:
     if isinstance(measures, Mapping):
         return dict(measures)
@@ -132,18 +145,31 @@ def _choose(
     if line is not None:
         for name, power in _POVERTY.items():
             known[name] = partial(fgt_poverty, line=line, power=power, poor=poor)
+    if rank_by is not None:
+        known["concentration_index"] = partial(concentration_index, rank_by=rank_by)
     names = list(known) if measures is None else list(measures)
+    if zones is not None:
+        for part in _PARTS:
+            known[part] = partial(_theil_part, zones=zones, part=part.removeprefix("theil_"))
+    needs = {**dict.fromkeys(_POVERTY, "line"), "concentration_index": "rank_by", **dict.fromkeys(_PARTS, "zones")}
     odd = [n for n in names if n not in known]
     if odd:
-        near = [h for h in (nearest_name(n, [*known, *_POVERTY]) for n in odd) if h]
-        needs = any(n in _POVERTY for n in odd)
+        near = [h for h in (nearest_name(n, [*known, *needs]) for n in odd) if h]
+        more = sorted({needs[n] for n in odd if n in needs})
         raise InputError(
-            f"未知的指标 {'、'.join(odd)}" + (";须给出 line" if needs else "") + f";可用: {'、'.join(near or known)}",
+            f"未知的指标 {'、'.join(odd)}"
+            + (f";须给出 {'、'.join(more)}" if more else "")
+            + f";可用: {'、'.join(near or known)}",
             f"unknown measures {', '.join(odd)}"
-            + ("; give a line" if needs else "")
+            + (f"; give {', '.join(more)}" if more else "")
             + f"; known: {', '.join(near or known)}",
         )
     return {n: known[n] for n in names}
+
+
+def _theil_part(values: pd.Series, people: pd.Series, *, zones: pd.Series, part: str) -> float:
+    """Return what of Theil's index lies between, or within, the zones."""
+    return float(getattr(theil_groups(values, people, groups=zones.reindex(values.index)), part))
 
 
 def theil_between_groups(values: pd.Series, people_by_group: pd.DataFrame) -> TheilParts:

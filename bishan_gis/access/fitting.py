@@ -39,12 +39,16 @@ class FittedDecay:
         (:func:`fit_decay`), or of each origin's trips that go to each facility (:func:`fit_trips`).
     decay : callable
         Ready to be passed to a measure.
+    at_edge : bool
+        The best parameter is the least or the largest that was tried: what was observed does not fall with cost, or
+        at once. It does not describe how far people go, and should not be used.
     """
 
     form: str
     parameter: float
     rmse: float
     decay: Decay
+    at_edge: bool = False
 
 
 _FORMS: dict[str, Callable[[float], Decay]] = {
@@ -82,7 +86,8 @@ def fit_decay(
 
     Notes
     -----
-    Minimises ``sum w (share - f(cost))**2`` on a logarithmic grid, drawn finer around its best point ten times.
+    Minimises ``sum w (share - f(cost))**2`` on a logarithmic grid, drawn finer around its best point ten times; where
+    the best is an end of the grid, ``at_edge`` says so (shares that are all 1, or all 0 beyond the door).
     The shares themselves are fitted, not their logarithms.
 
     Examples
@@ -121,8 +126,12 @@ def fit_decay(
         grid = np.linspace(a, b, points)
         best = int(np.argmin([loss(g) for g in grid]))
         a, b = grid[max(best - 1, 0)], grid[min(best + 1, points - 1)]
-    value = float(np.exp((a + b) / 2))
-    return FittedDecay(form, value, float(np.sqrt(loss(np.log(value)) / heavy.sum())), _FORMS[form](value))
+    best_log, rim = (a + b) / 2, np.log(span)
+    value = float(np.exp(best_log))
+    # Where several parameters are as good, as for shares of 0, the first was taken: an end of the grid, or as good.
+    at_edge = bool(np.abs(best_log - rim).min() < 0.05 or loss(best_log) >= min(loss(rim[0]), loss(rim[1])))
+    rmse = float(np.sqrt(loss(best_log) / heavy.sum()))
+    return FittedDecay(form, value, rmse, _FORMS[form](value), at_edge)
 
 
 #: What a decay is the exponential of: f(c) = exp(-b g(c)), so that the likelihood has one maximum in b.
