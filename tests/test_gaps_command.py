@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 
 import jsonschema
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from bishan_gis.cli import app
 from bishan_gis.errors import OutputError
 from bishan_gis.output import gap_files
+from bishan_gis.stages.gap_answer import selection_suffix
 
 SCHEMA = json.loads(files("bishan_gis").joinpath("data/schemas/gaps.schema.json").read_text(encoding="utf-8"))
 
@@ -57,6 +59,42 @@ def test_json_alone_on_standard_output_and_selection(study):
     assert set(record["cells"]["zone_id"]) == {"1"}
     (service,) = record["services"]
     assert service["people_deficient"] == sum(g["people"] for g in record["gaps"]) == record["totals"]["people_lacking"]
+
+
+def test_a_selection_leaves_the_files_of_everything(study, tmp_path):
+    before = {p.name: p.read_bytes() for p in _written(study).glob("gaps.*")}
+    assert _gaps(study, "--quiet", "--service", "park", "--zone", "西拓").exit_code == 0
+    assert _gaps(study, "--quiet", "--level", "5").exit_code == 0
+    assert {p.name: p.read_bytes() for p in _written(study).glob("gaps.*")} == before
+    record = json.loads((_written(study) / "gaps_park_西拓.json").read_text(encoding="utf-8"))
+    jsonschema.validate(record, SCHEMA, cls=jsonschema.Draft202012Validator)
+    assert (_written(study) / "gaps_5min.csv").exists()
+    # The district lies only partly in the west: its name must not stand beside the people of the west.
+    assert {row[0] for row in record["people"]["rows"]} == {"selection", "direction", "township"}
+    people = record["people"]["columns"].index("people")
+    assert {(row[2], row[people]) for row in record["people"]["rows"] if row[5] == "all"} == {
+        ("所选范围", 1000),
+        ("西拓", 1000),
+        ("西镇", 1000),
+    }
+    missing = tmp_path / "none" / "a.json"
+    done = _gaps(study, "--quiet", "--json", missing)
+    assert done.exit_code == 2
+    assert "不存在" in done.stderr
+    assert not missing.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("zones", "suffix"),
+    [
+        (["a/b"], r"_park_a-b-[0-9a-f]{8}"),
+        (["..", "a\nb"], r"_park_\.\._a-b-[0-9a-f]{8}"),
+        (["镇" * 90], r"_park_镇{21}-[0-9a-f]{8}"),
+    ],
+)
+def test_names_of_files_are_safe(zones, suffix):
+    assert re.fullmatch(suffix, selection_suffix(["park"], [], zones))
+    assert selection_suffix([], [], zones) != selection_suffix([], [], [zones[0] + " "])
 
 
 def test_too_many_people_end_with_1(study):

@@ -124,22 +124,26 @@ def gaps(
 
             old = load_gaps(since)
         from bishan_gis.cache import Store
-        from bishan_gis.stages.gap_answer import cache_folder, gap_answer, people_lacking, write_answer
+        from bishan_gis.stages import gap_answer as answers
 
         chosen: dict[str, Any] = {"services": service or [], "levels": level or [], "zones": zone or []}
+        extra = Path(json) if json not in ("", "-") else None
+        if extra is not None:
+            answers.check_place(extra)
         with (
             progress_bars(quiet or json == "-") as progress,
-            Store(None if no_cache else cache_folder(loaded)) as store,
+            Store(None if no_cache else answers.cache_folder(loaded)) as store,
         ):
-            answer = gap_answer(loaded, store, progress=progress, **chosen)
-        text = write_answer(answer, loaded, old=old, extra=Path(json) if json not in ("", "-") else None)
+            answer = answers.gap_answer(loaded, store, progress=progress, **chosen)
+        suffix = answers.selection_suffix(**chosen)
+        text = answers.write_answer(answer, loaded, old=old, extra=extra, suffix=suffix)
         if json == "-":
             typer.echo(text, nl=False)
         elif not quiet:
             import json as reader
 
-            show_gaps(reader.loads(text), state["lang"])
-        lacking = people_lacking(text) if fail_above is not None else 0
+            show_gaps(reader.loads(text), state["lang"], files=f"{loaded.processed / 'gaps'}{suffix}")
+        lacking = answers.people_lacking(text) if fail_above is not None else 0
         if fail_above is not None and lacking > fail_above:
             zh, en = (
                 f"{lacking:,} 人缺设施, 多于 {fail_above:,}",

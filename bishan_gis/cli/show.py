@@ -78,8 +78,8 @@ def show_comparison(found: Any, after: Any, services: dict[str, dict[str, str]],
         console.print(Text(line))
 
 
-def show_gaps(record: dict[str, Any], lang: str) -> None:
-    """Show what is missing, and the worst areas."""
+def show_gaps(record: dict[str, Any], lang: str, *, files: str = "") -> None:
+    """Show what is missing, and the worst areas, and how the files are called."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -98,6 +98,8 @@ def show_gaps(record: dict[str, Any], lang: str) -> None:
     console.print(table)
     for row in record["gaps"][:10]:
         console.print(Text(f"{row['rank']}. {row[f'text_{lang}']}"))
+    if files:
+        console.print(Text(("已写出 " if zh else "written: ") + f"{files}.json .csv .geojson"), soft_wrap=True)
     for row in record.get("changes", {}).get("services", []):
         opened, closed = row["people_opened"], row["people_closed"]
         if opened or closed:

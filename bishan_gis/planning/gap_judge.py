@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.results import Results
 
-__all__ = ["Judged", "age_groups", "judge_services", "members"]
+__all__ = ["SELECTED", "Judged", "age_groups", "judge_services", "members"]
+
+#: Kind and id of what stands for all cells where only some zones are looked at.
+SELECTED = "selection"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,8 @@ class Judged:
     state, way : CellGaps
         State of every service and cell; the times on level streets.
     people, capacity, sensitivity : pandas.DataFrame
-        As in :class:`Gaps`.
+        As in :class:`Gaps`. Where only some cells are judged, `people` begins with a zone of kind `SELECTED` that is
+        all of them, and has no zone that lies only partly among them.
     areas : list of GapAreas
         Where a service is certainly missing; where the data cannot tell; where there are too few places.
     """
@@ -117,7 +121,7 @@ def judge_services(
         access=access,
         state=state,
         way=flat or state,
-        people=gap_people(state, cells, zones, age_groups=age_groups(results), member=member),
+        people=_people(results, state, cells, zones, member),
         capacity=capacity,
         sensitivity=count_cases(cases, cells),
         areas=found,
@@ -149,6 +153,26 @@ def age_groups(results: Results) -> dict[str, list[str]]:
     parts = [p for p in (population.parts or population.shares) if p in results.cells.columns]
     groups = {k: list(v) for k, v in population.groups.items()} if parts else {}
     return {"all": ["people"], **{p: [p] for p in parts}, **groups}
+
+
+def _people(
+    results: Results, state: CellGaps, cells: pd.DataFrame, zones: pd.DataFrame, member: dict[str, str]
+) -> pd.DataFrame:
+    """Count people by zone; of some cells only zones that lie wholly among them, after a row for all of them."""
+    groups = age_groups(results)
+    if len(cells) == len(results.cells):
+        return gap_people(state, cells, zones, age_groups=groups, member=member)
+    one = pd.DataFrame({"zone_id": [SELECTED], "zone_kind": [SELECTED], "name": ["所选范围"]})
+    every = pd.concat([one, zones[["zone_id", "zone_kind", "name"]]], ignore_index=True)
+    table = gap_people(
+        state, cells.assign(**{SELECTED: SELECTED}), every, age_groups=groups, member={SELECTED: SELECTED, **member}
+    )
+    keep = table["zone_kind"] == SELECTED
+    for kind, column in member.items():
+        there, all_of_it = (frame[column].value_counts() for frame in (cells, results.cells))
+        whole = there.index[there.to_numpy() == all_of_it.reindex(there.index).to_numpy()]
+        keep |= (table["zone_kind"] == kind) & table["zone_id"].isin(whole)
+    return table[keep].reset_index(drop=True)
 
 
 def _short(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Sequence
@@ -9,13 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bishan_gis.cache import Store
+from bishan_gis.errors import InputError
 from bishan_gis.stages.forms import TABLES
 
 if TYPE_CHECKING:
     from bishan_gis.results import Results
     from bishan_gis.study import Study
 
-__all__ = ["GAP_FILES", "cache_folder", "gap_answer", "people_lacking", "write_answer"]
+__all__ = [
+    "GAP_FILES",
+    "cache_folder",
+    "check_place",
+    "gap_answer",
+    "people_lacking",
+    "selection_suffix",
+    "write_answer",
+]
 
 #: What the command leaves; the record comes last.
 GAP_FILES = ("gaps.geojson", "gaps.csv", "gaps.json")
@@ -107,7 +117,60 @@ def people_lacking(text: str) -> int:
     return int(json.loads(text[begin : text.index("}", begin) + 1])["people_lacking"])
 
 
-def write_answer(answer: dict[str, bytes], study: Study, *, old: Any = None, extra: Path | None = None) -> str:
+def selection_suffix(services: Sequence[str], levels: Sequence[float], zones: Sequence[str]) -> str:
+    """Return what tells the files of a selection from those of everything: `gaps.json` is never a part of the answer.
+
+    Parameters
+    ----------
+    services, levels, zones : sequence
+        As for :func:`gap_answer`.
+
+    Returns
+    -------
+    str
+        Empty where nothing is selected. Letters and digits of any script, ``-``, ``.`` and ``_`` only, 80 bytes at
+        most; where that loses something, it ends with a digest of what was asked for.
+
+    Examples
+    --------
+    >>> selection_suffix(["park", "clinic"], [5.0], ["南进"])
+    '_clinic_park_5min_南进'
+    >>> selection_suffix([], [], [])
+    ''
+    """
+    parts = [*sorted(set(services)), *(f"{v:g}min" for v in sorted({float(v) for v in levels})), *sorted(set(zones))]
+    plain = "_".join("".join(c if c.isalnum() or c in "-." else "-" for c in part) for part in parts)
+    if plain != "_".join(parts) or len(plain.encode("utf-8")) > 80:
+        digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        plain = f"{plain.encode('utf-8')[:70].decode('utf-8', 'ignore')}-{digest}"
+    return f"_{plain}" if parts else ""
+
+
+def check_place(path: Path) -> None:
+    """Raise when a file cannot be written there: no folder is made for it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        Its folder is missing, or it is a folder itself.
+    """
+    if not path.parent.is_dir():
+        raise InputError(
+            f"--json {path}: 文件夹 {path.parent} 不存在;请先建立, 或改正路径",
+            f"--json {path}: there is no folder {path.parent}; make it, or mend the path",
+        )
+    if path.is_dir():
+        raise InputError(f"--json {path}: 是文件夹;请给出文件名", f"--json {path} is a folder; name a file")
+
+
+def write_answer(
+    answer: dict[str, bytes], study: Study, *, old: Any = None, extra: Path | None = None, suffix: str = ""
+) -> str:
     """Write the files of the gaps, all of them or none.
 
     Parameters
@@ -119,7 +182,9 @@ def write_answer(answer: dict[str, bytes], study: Study, *, old: Any = None, ext
     old : dict, optional
         The record of an older run to compare with, from :func:`bishan_gis.sources.gap_files.load_gaps`.
     extra : pathlib.Path, optional
-        A further place for the record.
+        A further place for the record; its folder must be there.
+    suffix : str
+        From :func:`selection_suffix`: what the names of the files have before their ending.
 
     Returns
     -------
@@ -128,6 +193,8 @@ def write_answer(answer: dict[str, bytes], study: Study, *, old: Any = None, ext
 
     Raises
     ------
+    InputError
+        The folder of `extra` is missing.
     OutputError
         A file cannot be written; what stood there before still stands.
     """
@@ -141,12 +208,14 @@ def write_answer(answer: dict[str, bytes], study: Study, *, old: Any = None, ext
 
         record["changes"] = compare_gaps(old, record)
         texts["gaps.json"] = json_text(record).encode("utf-8")
+    if extra is not None:
+        check_place(extra)
     places = {"gaps": study.processed} | ({} if extra is None else {"extra": extra.parent})
     with Staging(places) as out:
-        out.path("gaps", "gaps.geojson").write_bytes(texts["gaps.geojson"])
-        out.path("gaps", "gaps.csv").write_bytes(texts["gaps.csv"])
         if extra is not None:
             out.path("extra", extra.name).write_bytes(texts["gaps.json"])
-        out.path("gaps", "gaps.json").write_bytes(texts["gaps.json"])
+        for name in GAP_FILES:
+            stem, dot, ending = name.partition(".")
+            out.path("gaps", f"{stem}{suffix}{dot}{ending}").write_bytes(texts[name])
         out.commit()
     return texts["gaps.json"].decode("utf-8")
