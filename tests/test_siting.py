@@ -205,6 +205,75 @@ def test_a_service_without_any_facility_can_be_planned(toy_results):
     assert found.facts["people_new"] + sum(found.facts["people_uncovered"].values()) == 1501
 
 
+def near_and_far(results, sites):
+    """All times to some sites, however long, as a table of cells by sites [s]; infinite where there is no way."""
+    from bishan_gis.access.travel_matrix import travel_matrix
+    from bishan_gis.network.costs import edge_costs, load_profile
+
+    r = results
+    costs = edge_costs(r.network, load_profile(r.study.walk.profile), slope=r.study.walk.slope)
+    cells = r.cells[["cell_id", "x", "y"]].rename(columns={"cell_id": "origin_id"})
+    to = sites[["candidate_id", "x", "y"]].rename(columns={"candidate_id": "facility_id"})
+    far = r.study.walk.max_snap_m
+    table = travel_matrix(r.network, costs, pd.DataFrame(cells), pd.DataFrame(to), cutoff_s=np.inf, max_snap_m=far)
+    wide = table.pivot_table(index="from_id", columns="to_id", values="cost_s", observed=True)
+    return wide.reindex(r.cells["cell_id"]).fillna(np.inf)
+
+
+@pytest.mark.parametrize("search_min", [1.0, 60.0])
+def test_the_worst_off_are_helped_however_far_they_walk_today(toy_results, search_min):
+    """One site against every single candidate tried: what a run searches first must not hide the distant ones."""
+    study = toy_results.study
+    study = study.model_copy(update={"reach": study.reach.model_copy(update={"search_min": search_min})})
+    r = replace(toy_results, study=study)
+    access = r.access[r.access["service"] == "kindergarten"].set_index("origin_id")["value"]
+    now = access.reindex(r.cells["cell_id"]).to_numpy()
+    people = r.cells["people"].to_numpy()
+    found = study_sites(r, service="kindergarten", model="p_center", sites=1)
+    usable = found.candidates[found.candidates["reason_excluded"] == ""]
+    best = np.minimum(near_and_far(r, usable).to_numpy(), now[:, None])
+    assert found.facts["before"] == now[people > 0].max() > found.plan.objective
+    assert found.plan.objective == best[people > 0].max(axis=0).min()
+    assert found.facts["helps"]
+    median = study_sites(r, service="kindergarten", model="p_median", sites=1)
+    assert median.plan.objective == pytest.approx((best * people[:, None]).sum(axis=0).min(), rel=1e-9)
+    assert median.facts["before"] == pytest.approx((now * people).sum(), rel=1e-9)
+
+
+def test_a_plan_that_helps_nobody_says_so(toy_results):
+    points = toy_results.access_points
+    there = points[points["service"] == "kindergarten"].iloc[0]
+    beside = gpd.GeoDataFrame(geometry=[shapely.Point(there["x"], there["y"])], crs=TOY_CRS)
+    found = study_sites(toy_results, service="kindergarten", model="p_center", layers={"candidates": beside})
+    assert (found.facts["helps"], found.facts["objective"]) == (False, found.facts["before"])
+
+
+def test_what_exists_twice_needs_no_backup(toy_results):
+    """With every kindergarten there twice, the first cover is all that a site can add."""
+    points = toy_results.access_points
+    twin = points[points["service"] == "kindergarten"].assign(facility_id="twin")
+    r = replace(toy_results, access_points=pd.concat([points, twin], ignore_index=True))
+    first = study_sites(r, service="kindergarten", sites=1).plan.objective
+    assert study_sites(r, service="kindergarten", model="backup", sites=1).plan.objective == first
+    assert study_sites(toy_results, service="kindergarten", model="backup", sites=1).plan.objective >= first
+
+
+def test_levels_are_those_by_which_gaps_are_judged(toy_results):
+    from bishan_gis.planning.gaps import find_gaps
+    from bishan_gis.planning.study_demand import service_levels
+
+    targets = find_gaps(toy_results).targets.set_index("service")["level_min"]
+    for one in service_levels(toy_results.study, list(toy_results.services.index)):
+        assert one.level_min == targets[one.service]
+    study = toy_results.study
+    own = {"sets": ["gb50180"], "override": [{"id": "gb50180.kindergarten.radius", "value": 900, "reason": "x"}]}
+    changed = study.model_copy(update={"standards": type(study.standards).model_validate(own)})
+    assert service_levels(changed, ["pharmacy"])[0].level_min != targets["pharmacy"]
+    with pytest.raises(InputError, match="no walking time"):
+        study_sites(toy_results, service="fire_station")
+    assert study_sites(toy_results, service="fire_station", cutoff_min=9).facts["cutoff_min"] == 9
+
+
 def test_both_files_or_none(toy_results, tmp_path):
     found = study_sites(toy_results, service="kindergarten", sites=2)
     paths = write_siting(found, tmp_path)

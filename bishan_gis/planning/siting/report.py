@@ -77,6 +77,11 @@ def _ordered(case: Case, wish: Wish, found: Found) -> pd.DataFrame:
             new = at[~reached[at] & (rows[at] | (upper is None))]
             people[k] = case.people[new].sum()
             reached[new] = True
+        if found.allocation is not None:
+            # A site that is full leaves people who are near.
+            got: NDArray[np.float64] = np.zeros(len(case.candidates))
+            np.add.at(got, found.allocation.site, found.allocation.amount)
+            people = got[order]
         frames.append(pd.DataFrame({"position": order, "level": level, "gain": gain, "people_new": people}))
     return pd.concat(frames, ignore_index=True)
 
