@@ -234,6 +234,8 @@ class _Judge:
     def _spec(self, setting: str) -> Any:
         if setting == "directions.layer":
             return self.study.directions.layer
+        if setting.startswith("siting."):
+            return getattr(self.study.siting, setting.removeprefix("siting."), None)
         found = re.fullmatch(r"inputs\.facilities\[(\d+)\]", setting)
         if found:
             return self.study.inputs.facilities[int(found[1])]

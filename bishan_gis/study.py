@@ -19,7 +19,7 @@ from bishan_gis.fetch_settings import Fetch
 from bishan_gis.measure_settings import Measure, Mode, wrong
 from bishan_gis.measure_settings import Section as _Section
 from bishan_gis.schema import nearest_name
-from bishan_gis.study_choices import choose_inputs, extent_file, other_tables
+from bishan_gis.study_choices import SITE_LAYERS, choose_inputs, extent_file, other_tables
 from bishan_gis.transit_settings import Transit
 
 __all__ = ["FacilityInput", "LanduseInput", "LayerInput", "PopulationInput", "Study", "load_study"]
@@ -397,6 +397,7 @@ class Study(_Section):
             "directions.layer": self.directions.layer,
         }
         one |= {f"inputs.facilities[{i}]": f for i, f in enumerate(self.inputs.facilities)}
+        one |= {f"siting.{name}": getattr(self.siting, name) for name in SITE_LAYERS}
         yield "inputs.osm", self.raw(self.inputs.osm)
         if own.exists():
             del one["inputs.osm_extent"]

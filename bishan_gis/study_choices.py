@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["choose_inputs", "extent_file", "other_tables"]
+__all__ = ["SITE_LAYERS", "choose_inputs", "extent_file", "other_tables"]
 
 _FILES = ("osm", "elevation")
-_SITES = ("candidates", "fixed", "forbidden", "hazards")
+#: Layers that ``[siting]`` may name.
+SITE_LAYERS = ("candidates", "fixed", "forbidden", "hazards")
 _LAYERS = ("district", "townships", "osm_extent", "landuse", "control_lines", "population")
 
 
@@ -49,7 +50,7 @@ def choose_inputs(data: dict[str, Any], folder: Path) -> tuple[dict[str, Any], d
         items = enumerate(out["facilities"])
         out["facilities"] = [_table(item, base, f"inputs.facilities[{i}]", named) for i, item in items]
     whole = {**data, "inputs": out}
-    for section, keys in (("directions", ("layer",)), ("siting", _SITES)):
+    for section, keys in (("directions", ("layer",)), ("siting", SITE_LAYERS)):
         given = data.get(section)
         if isinstance(given, dict):
             found = {k: _table(given[k], base, f"{section}.{k}", named) for k in keys if isinstance(given.get(k), dict)}

@@ -15,7 +15,7 @@ from toy_study import write_toy_study
 from typer.testing import CliRunner
 
 from bishan_gis.cli import app
-from bishan_gis.errors import InputError, MissingColumnError, NoDataError, OutputError, SchemaError
+from bishan_gis.errors import InputError, MissingColumnError, MissingFileError, NoDataError, OutputError, SchemaError
 from bishan_gis.output.siting_files import write_siting
 from bishan_gis.planning.candidates import candidate_sites, street_slope
 from bishan_gis.planning.site_plan import choose_sites, depth_weights
@@ -338,3 +338,31 @@ def test_own_layers_of_the_study(toy_results, tmp_path):
     done = CliRunner().invoke(app, ["siting", str(file), "--service", "kindergarten", "--json"])
     assert done.exit_code == 0
     assert json.loads(done.stdout)["layers"] == ["candidates", "hazards"]
+
+
+def test_a_siting_layer_is_an_input_like_any_other(toy_results, tmp_path):
+    """Its datum counts, its file is hashed and missed, and a plan rests on no more than it does."""
+    from bishan_gis.datums import from_wgs84
+    from bishan_gis.sources.inputs import load_inputs
+
+    home = toy_results.cells.geometry.iloc[:3].centroid.to_crs(4326)
+    shifted = gpd.GeoSeries(gpd.points_from_xy(*from_wgs84(home.x, home.y, "gcj02")), crs=4326)
+    file = write_toy_study(tmp_path / "s")
+    raw = tmp_path / "s" / "data" / "raw"
+    gpd.GeoDataFrame(geometry=shifted).to_file(raw / "spots.geojson")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text + '[siting.candidates]\npath = "spots.geojson"\ndatum = "gcj02"\nkind = "synthetic"\n', "utf-8"
+    )
+    study = load_study(file)
+    spots = load_siting_layers(study)["candidates"]
+    assert spots.distance(home.to_crs(TOY_CRS)).max() < 0.1
+    assert dict(study.input_files())["siting.candidates"] == raw / "spots.geojson"
+    data = load_inputs(study)
+    assert data.files["siting.candidates"].name == "spots.geojson"
+    assert "synthetic" not in data.kinds.values()
+    layers = {"candidates": spots}
+    assert study_sites(toy_results, service="kindergarten", layers=layers).facts["kind"] == "synthetic"
+    (raw / "spots.geojson").unlink()
+    with pytest.raises(MissingFileError, match=r"siting\.candidates"):
+        load_inputs(study)

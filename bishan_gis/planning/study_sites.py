@@ -237,7 +237,8 @@ def _candidates(
         found.loc[away, "reason_excluded"] = "outside"
     if asked.capacity is not None:
         found["capacity"] = asked.capacity
-    return found, [] if land is None or "kind" not in land.columns else sorted(land["kind"].unique())
+    used = [frame for frame in (land, *given.values()) if frame is not None and "kind" in frame.columns]
+    return found, sorted({str(kind) for frame in used for kind in frame["kind"].unique()})
 
 
 def _solve(

@@ -17,7 +17,7 @@ from bishan_gis.sources.place_inputs import input_datum, load_places, name_prefi
 from bishan_gis.sources.population import Population, load_population
 from bishan_gis.sources.zoning_codes import prepare_landuse, prepare_lines
 from bishan_gis.study import FacilityInput, LayerInput
-from bishan_gis.study_choices import extent_file
+from bishan_gis.study_choices import SITE_LAYERS, extent_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -124,7 +124,7 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
         checked = [f for f in files.values() if study.datasets or f.resolve() in listed]
         known, warned = check_datasets(listed, checked)
         notes += warned
-    kinds = {setting: known[path].kind for setting, path in files.items() if path in known}
+    kinds = {s: known[path].kind for s, path in files.items() if path in known and not s.startswith("siting.")}
     settings = study.inputs
     crs = load_crs(study.crs, where=f"{study.file.name}: crs")
     total = len(files)
@@ -180,6 +180,10 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
         lines, said = prepare_lines(lines, where="inputs.control_lines")
         notes += said
     own = maybe("directions.layer", study.directions.layer)
+    for name in SITE_LAYERS:
+        # Read to be checked; siting reads them again, and times and people do not rest on them.
+        maybe(f"siting.{name}", getattr(study.siting, name))
+        kinds.pop(f"siting.{name}", None)
     facilities: list[tuple[LayerInput, gpd.GeoDataFrame]] = [
         (spec, layer(f"inputs.facilities[{i}]", spec)) for i, spec in enumerate(settings.facilities)
     ]
