@@ -17,6 +17,7 @@ from bishan_gis import __version__
 from bishan_gis.limits import check_limits
 from bishan_gis.results import Findings, Results
 from bishan_gis.schema import weakest_kind
+from bishan_gis.stages.notes import run_notes
 from bishan_gis.stages.steps import (
     age_groups,
     check_any,
@@ -25,6 +26,7 @@ from bishan_gis.stages.steps import (
     facility_places,
     find_all,
     found_notes,
+    judge_services,
     place_people,
     service_table,
     study_classes,
@@ -35,7 +37,6 @@ from bishan_gis.study import Study, load_study
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from bishan_gis.access.nearest import NearestResult
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
     from bishan_gis.planning.scenarios import Scenario
@@ -158,6 +159,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         if scenario is not None:
             facilities, services, _ = edit_places(facilities, services, scenario, study)
         check_services(study.measures, list(services.index))
+        services, cutoffs_min = judge_services(study, services)
         entrances = find_entrances(data.osm)
         points = find_access_points(facilities, network, entrances=entrances)
         points = points.merge(facilities[["facility_id", "service"]], on="facility_id")
@@ -173,7 +175,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
             max_snap_m=study.walk.max_snap_m,
             progress=report,
         )
-    cutoffs = [c * 60 for c in study.reach.cutoffs_min]
+    cutoffs = [c * 60 for c in cutoffs_min]
     with clock.step("生活圈 life circles") as report:
         grid = build_time_grid(
             network,
@@ -212,7 +214,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
             near.table,
             cells,
             zones,
-            cutoffs_min=study.reach.cutoffs_min,
+            cutoffs_min=cutoffs_min,
             age_groups=groups,
             member={"district": "district", "direction": "direction", "township": "zone_id"},
             leg_s=origin_legs(near),
@@ -267,7 +269,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
             "source": profile.source,
             "slope": costs.slope,
         },
-        warnings=_warnings(data, zones, networks, near, placed_by),
+        warnings=run_notes(data, zones, networks, near, placed_by),
         record=_record(study, data, networks),
         measures=measures,
         zone_measures=zone_measures,
@@ -319,54 +321,6 @@ def _facilities(study: Study, data: StudyData) -> tuple[gpd.GeoDataFrame, pd.Dat
     check_any(sum(map(len, found)), osm=data.files["inputs.osm"].name)
     kept, merged = count_once(found, crs=data.crs)
     return kept, merged, service_table(classes, set(kept["service"]))
-
-
-def _warnings(
-    data: StudyData,
-    zones: gpd.GeoDataFrame,
-    networks: dict[str, tuple[Network, EdgeCosts]],
-    near: NearestResult,
-    placed_by: str,
-) -> list[tuple[str, str]]:
-    """Return what a reader should know about this run, in both languages."""
-    from bishan_gis.network.slope import limit_warnings
-
-    network = networks["walk"][0]
-    out = [*data.notes, *zones.attrs.get("warnings", []), *limit_warnings(networks)]
-    for what, count in {**data.osm.left_out, **network.left_out}.items():
-        if count:
-            out.append((f"OSM: {what} {count:,}", f"OSM: {what} {count:,}"))
-    parts = int(network.component.max()) + 1
-    if parts > 1:
-        share = network.summary()["main_component_share"]
-        out.append(
-            (
-                f"步行网络分为 {parts} 个不连通部分, 最大部分占长度 {share:.1%}",
-                f"the walking network has {parts} disconnected parts; the largest holds {share:.1%} of its length",
-            )
-        )
-    off = near.table.drop_duplicates("origin_id")
-    count = int((off["status"] == "off_network").sum())
-    if count:
-        out.append(
-            (f"{count} 个人口单元远离道路 (off_network)", f"{count} population cells are off the network"),
-        )
-    moved = (near.origin_snaps.n_moved, near.target_snaps.n_moved)
-    if any(moved):
-        out.append(
-            (
-                f"{moved[0]} 个人口单元和 {moved[1]} 个设施入口最近的道路为孤立路段 (总长小于 walk.island_m = "
-                f"{network.island_m:g} m), 已改接至最近的连通道路",
-                f"{moved[0]} population cells and {moved[1]} facility access points lie nearest to an island of "
-                f"streets (shorter than walk.island_m = {network.island_m:g} m in all) "
-                "and were taken to the nearest other one",
-            )
-        )
-    lost = int((near.target_snaps.edge < 0).sum())
-    if lost:
-        out.append((f"{lost} 个设施入口远离道路", f"{lost} facility access points are off the network"))
-    out.append((f"人口按 {placed_by} 分配到单元", f"people are placed on cells by {placed_by}"))
-    return out
 
 
 def _record(study: Study, data: StudyData, networks: dict[str, tuple[Network, EdgeCosts]]) -> dict[str, Any]:

@@ -101,6 +101,11 @@ class Results:
     findings: Findings | None = None
     unused: pd.DataFrame | None = None
 
+    @property
+    def cutoffs_min(self) -> list[float]:
+        """Thresholds at which coverage was counted [min]: those of the study, and the times of its standards."""
+        return sorted(float(c) for c in self.coverage["cutoff_min"].unique())
+
     def explore(self, layer: str = "cells", column: str | None = None, **options: Any) -> folium.Map:
         """Draw a layer on a map that needs no internet, see :func:`bishan_gis.quick_map.explore`.
 

@@ -193,6 +193,7 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
     from bishan_gis.planning.coverage import people_in_circles, radius_coverage
     from bishan_gis.planning.scenario_edits import edit_places, touched_services
     from bishan_gis.planning.uncertainty import coverage_with_band
+    from bishan_gis.stages.steps import judge_services
 
     study, network, cells, zones = base.study, base.network, base.cells, base.zones
     places, services, changed = edit_places(base.facilities, base.services, edits, study)
@@ -209,6 +210,7 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
         for kind, column in (("township", "zone_id"), ("direction", "direction")):
             places[column] = places[column].where(~new, assign_zone(points, zones, kind).reindex(places.index))
     inside = places.loc[places["zone_id"] != "", "service"]
+    services, _ = judge_services(study, services)
     services["n"] = inside.value_counts().reindex(services.index).fillna(0).astype(int)
 
     stays = base.access_points["facility_id"].isin(set(places["facility_id"]) - moved)
@@ -234,7 +236,7 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
     groups = {"all": ["people"], **{p: [p] for p in population.parts}, **population.groups}
     table = base.coverage.iloc[:0]
     if len(near.table):
-        cutoffs = study.reach.cutoffs_min
+        cutoffs = base.cutoffs_min
         table = coverage_with_band(
             near.table, cells, zones, cutoffs_min=cutoffs, age_groups=groups, member=_MEMBER, leg_s=origin_legs(near)
         )
@@ -315,7 +317,7 @@ def _draw(
     if not len(near.targets):
         return unions, each
     study, network = base.study, base.network
-    cutoffs = [c * 60 for c in study.reach.cutoffs_min]
+    cutoffs = [c * 60 for c in base.cutoffs_min]
     reach = study.reach
     grid = build_time_grid(
         network,

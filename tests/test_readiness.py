@@ -238,7 +238,7 @@ def test_mixed_inputs_are_said_once():
     (years,) = mixed_inputs(known, kinds, files, dates={"inputs.population": "2020"})
     assert years[1] == "the inputs are of different years: 2020 (p.csv); 2026 (a.pbf)"
     (ground,) = mixed_inputs(known, {**kinds, "inputs.landuse": "synthetic"}, files)
-    assert ground[0] == "输入资料的性质不一: observed (a.pbf, p.csv);synthetic (l.gpkg)"
+    assert ground[0] == "输入资料的性质不一：实测（a.pbf、p.csv）；合成（l.gpkg）"
 
 
 def test_every_input_of_the_shipped_knowledge_is_an_input():

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from pyproj import CRS
     from shapely import MultiPolygon, Polygon
 
-__all__ = ["build_network", "hilbert_order", "network_from_osm", "structure_code"]
+__all__ = ["STREETS_LEFT_OUT", "build_network", "hilbert_order", "network_from_osm", "structure_code"]
+
+#: What ``left_out`` of a network counts besides forbidden turns, in Chinese and in English.
+STREETS_LEFT_OUT = {
+    "missing_nodes": ("道路上缺坐标的点 (在此断开)", "positions on streets whose node is missing (cut there)"),
+    "repeated_nodes": ("道路上重复的点", "repeated nodes on streets"),
+    "zero_length": ("长度为零的路段 (两端合并)", "segments of no length (their ends are one)"),
+    "lone_nodes": ("只剩一点的路段", "pieces of one node"),
+    "blocked_nodes": ("不能通行的门栏 (道路在此断开)", "barriers where streets are cut"),
+}
 
 _HILBERT_LEVELS = 16
 

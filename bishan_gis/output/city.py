@@ -67,6 +67,7 @@ def district_facts(results: Results) -> dict[str, Any]:
             {"service": str(key), "zh": str(s["zh"]), "en": str(s["en"]), "level_min": float(s["level"])}
             | {"facilities": int(s["n"])}
             for key, s in results.services.iterrows()
+            if s["level"] > 0
         ],
         "coverage": json.loads(rows.to_json(orient="records")),
         "people_lacking": None if results.findings is None else int(results.findings.gaps.people_lacking),

@@ -120,15 +120,15 @@ class _Maker:
         """Return who reaches each service at its standard, for the whole district, after the facts of the run."""
         words, context = self.words, self.context
         rows: list[tuple[Any, ...]] = []
-        for s, (key, name) in enumerate(self.services.items()):
-            if key not in context.services.index:
+        for key, name in self.services.items():
+            if key not in context.services.index or (level := context.level(key)) is None:
                 continue
-            level, at = context.level(key), list(context.services.index).index(key)
-            people, covered, unknown = context.numbers[0, at, context.cutoffs.index(level), 0].tolist()
+            at, cut = list(context.services.index).index(key), context.cutoffs.index(context.shown(key))
+            people, covered, unknown = context.numbers[0, at, cut, 0].tolist()
             row: Any = context.services.loc[key]
             clause = f"{row['standard']} {row['clause']} [{row['tag']}]"
             share = covered / people if people else np.nan
-            rows.append((s + 1, name, level, int(row["n"]), people, covered, share, unknown, clause))
+            rows.append((len(rows) + 1, name, level, int(row["n"]), people, covered, share, unknown, clause))
         columns = ["number", "service_zh", "level_min", "n", "people", "people_covered", "share_covered"]
         frame = pd.DataFrame(rows, columns=[*columns, "people_unknown", "clause"], dtype=object)
         texts = [*run_facts(context), *self.results.notes(words.lang)]
@@ -160,8 +160,10 @@ class _Maker:
         frame["people"] = context.numbers[at, 0, 0, 0, 0]
         heads = [self.names.get(c, c) for c in frame.columns]
         for s, key in enumerate(context.services.index):
-            level = context.level(str(key))
-            frame[f"{key}_people"] = context.numbers[at, s, context.cutoffs.index(level), 0, 1]
+            if (level := context.level(str(key))) is None:
+                continue
+            cut = context.cutoffs.index(context.shown(str(key)))
+            frame[f"{key}_people"] = context.numbers[at, s, cut, 0, 1]
             heads.append(f"{context.service_name(str(key))}\n≤ {level:g} min")
         sums = tuple(str(c) for c in frame.columns[2:])
         return self.table("totals", frame.reset_index(drop=True), heads, frozen=2, sums=sums)

@@ -143,7 +143,7 @@ def _times(context: Context, service: str) -> tuple[NDArray[np.float64], NDArray
 
 def _coverage(context: Context, service: str, cutoff_min: float | None) -> Figure:
     words, name = context.labels, context.service_name(service)
-    cutoff = context.level(service) if cutoff_min is None else float(cutoff_min)
+    cutoff = context.shown(service) if cutoff_min is None else float(cutoff_min)
     if cutoff not in context.cutoffs:
         shown = ", ".join(f"{c:g}" for c in context.cutoffs)
         raise InputError(
@@ -172,7 +172,7 @@ def _coverage(context: Context, service: str, cutoff_min: float | None) -> Figur
     draw_classes(sheet, words("legend_minutes"), classes, of)
     draw_facilities(sheet, service)
     standard, clause, tag = (str(context.services.loc[service, c]) for c in ("standard", "clause", "tag"))
-    sheet.note(words("sm_standard", n=whole(context.level(service)), text=f"{standard} {clause} [{tag}]"))
+    sheet.note(words("sm_standard", n=whole(context.shown(service)), text=f"{standard} {clause} [{tag}]"))
     return finish_map(sheet)
 
 
@@ -181,8 +181,9 @@ def _nearest(context: Context, service: str) -> Figure:
     value, leaves = _times(context, service)
     known = np.isfinite(value)
     of = np.searchsorted(np.array(NEAREST_MIN) * 60, np.where(known, value, 1e9))
-    of[~known & (leaves <= NEAREST_MIN[-1] * 60)] = len(NEAREST)
     ends = (0, *NEAREST_MIN)
+    # Unknown is what a facility beyond the data could put into a nearer class.
+    of[(of > 0) & (leaves <= np.array(ends)[of] * 60)] = len(NEAREST)
     classes = [(NEAREST[i], f"{ends[i]}–{ends[i + 1]} {words('min')}") for i in range(len(NEAREST_MIN))]
     classes += [(NEAREST[-1], words("sm_over", n=NEAREST_MIN[-1])), (UNKNOWN, words("cov_unknown"))]
     people = context.results.cells["people"].to_numpy(np.int64)

@@ -156,7 +156,7 @@ def _check_same(base: Results, other: Results) -> None:
     differ = []
     if zones(base) != zones(other):
         differ.append(("分区", "zones"))
-    if base.study.reach.cutoffs_min != other.study.reach.cutoffs_min:
+    if base.cutoffs_min != other.cutoffs_min:
         differ.append(("时间阈值", "cutoffs"))
     if _groups(base) != _groups(other):
         differ.append(("年龄组", "age groups"))
@@ -188,12 +188,10 @@ class _Side:
         rows = self.run.coverage[self.run.coverage["service"].isin(services)]
         if not self.absent:
             return rows
-        reach = self.run.study.reach
         bare = self.access[self.access["service"].isin(self.absent)]
         groups = _groups(self.run)
-        more = coverage(
-            bare, self.cells, self.run.zones, cutoffs_min=reach.cutoffs_min, age_groups=groups, member=_MEMBER
-        )
+        cutoffs = self.run.cutoffs_min
+        more = coverage(bare, self.cells, self.run.zones, cutoffs_min=cutoffs, age_groups=groups, member=_MEMBER)
         kinds = self.run.coverage.groupby("zone_kind")["kind"].first()
         return pd.concat([rows, more.assign(kind=more["zone_kind"].map(kinds))], ignore_index=True)
 
@@ -375,7 +373,7 @@ def _coverage(sides: Sequence[_Side], both: _Both, services: Sequence[str]) -> p
     tables = [s.coverage(services)[[*_KEY, *_PEOPLE]] for s in sides]
     # Zones in their own order, which sorting by their key would lose.
     joined = tables[0].merge(tables[1], on=_KEY, suffixes=("_before", "_after"), validate="1:1")
-    joined = joined.merge(both.moves(sides[0].run.study.reach.cutoffs_min), on=_KEY, how="left", validate="1:1")
+    joined = joined.merge(both.moves(sides[0].run.cutoffs_min), on=_KEY, how="left", validate="1:1")
     joined[_MOVES] = joined[_MOVES].fillna(0).astype(np.int64)
     columns = []
     for name in _PEOPLE:

@@ -128,7 +128,9 @@ def _indicators(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
         why_zh = [*dict.fromkeys(table["note_zh"]), *([f"[standards] 未选 {', '.join(lost)}"] if lost else [])]
         why_en = [*dict.fromkeys(table["note_en"]), *([f"[standards] leaves out {', '.join(lost)}"] if lost else [])]
         return NotEvaluated("需要: " + ";".join(w for w in why_zh if w), "needs: " + "; ".join(w for w in why_en if w))
-    first = done.iloc[0]
+    verdict = worst_verdict(list(done["verdict"]))
+    # The figure that decided stands first, not one that the standard sets no limit to.
+    first = done[done["verdict"] == verdict].iloc[0]
     said_zh = [_said(r, "zh") for _, r in table.iterrows()]
     said_en = [_said(r, "en") for _, r in table.iterrows()]
     clauses = list(dict.fromkeys(f"{r['standard']} {r['clause']}" for _, r in done.iterrows()))
@@ -138,7 +140,7 @@ def _indicators(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
         value=float(first["value"]),
         high=float(first["value_high"]),
         unit=str(first["unit"]),
-        verdict=worst_verdict(list(done["verdict"])),
+        verdict=verdict,
         clause="; ".join(clauses),
         tag=weakest_tag(done["tag"]),
         kind=weakest_kind(done["kind"]),

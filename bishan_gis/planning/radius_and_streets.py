@@ -134,7 +134,7 @@ def study_radius_versus_streets(results: Results, targets: pd.DataFrame) -> pd.D
     district = results.zones[results.zones["zone_kind"] == "district"]
     covered = [results.coverage]
     for level, group in targets.groupby("level_min"):
-        if float(str(level)) not in results.study.reach.cutoffs_min:
+        if float(str(level)) not in results.cutoffs_min:
             covered.append(
                 count_coverage(
                     results.access[results.access["service"].isin(group["service"])],

@@ -24,6 +24,8 @@ __all__ = [
     "COLUMNS",
     "INDICATORS",
     "TAGS",
+    "judged_cutoffs",
+    "judged_services",
     "load_standards",
     "override_standards",
     "service_targets",
@@ -260,6 +262,53 @@ def service_targets(
     return pd.DataFrame(rows, columns=[*names, "tag", "weight", "level_id", "radius_id"]).astype(
         {"level_min": float, "radius_m": float, "drive_min": float, "weight": float}
     )
+
+
+def judged_services(services: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """Return the classes of services with the walking time that the standards of the study ask for.
+
+    Parameters
+    ----------
+    services : pandas.DataFrame
+        Classes by key, with ``level, standard, clause, tag``.
+    targets : pandas.DataFrame
+        From :func:`service_targets`, of the same services.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows; ``level`` [min on foot] is NaN for what comes by vehicle and is not walked to.
+
+    Examples
+    --------
+    >>> classes = pd.DataFrame(
+    ...     {"level": [5, 15], "standard": "", "clause": "", "tag": "P"}, index=["primary_school", "fire_station"]
+    ... )
+    >>> targets = service_targets(load_standards(sets=["gb50180", "fire"]), services=classes)
+    >>> judged_services(classes, targets)["level"].tolist()
+    [10.0, nan]
+    """
+    asked = targets.set_index("service").reindex(services.index)
+    return services.assign(level=asked["level_min"], **{c: asked[c] for c in ("standard", "clause", "tag")})
+
+
+def judged_cutoffs(cutoffs_min: Sequence[float], targets: pd.DataFrame) -> list[float]:
+    """Return the thresholds of a study and the walking times of its standards, so that each can be counted exactly.
+
+    Parameters
+    ----------
+    cutoffs_min : sequence of float
+        Thresholds of the study [min].
+    targets : pandas.DataFrame
+        ``level_min`` [min], see :func:`service_targets`. Times beyond the last threshold are left out.
+
+    Examples
+    --------
+    >>> judged_cutoffs([5, 10, 15], pd.DataFrame({"level_min": [8.0, 10.0, 30.0, float("nan")]}))
+    [5.0, 8.0, 10.0, 15.0]
+    """
+    asked = targets["level_min"].dropna()
+    return sorted({*(float(c) for c in cutoffs_min), *(float(c) for c in asked if 0 < c <= max(cutoffs_min))})
 
 
 def _target(key: str, mine: pd.DataFrame, own: pd.Series | None, weights: Mapping[str, float]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ __all__ = [
     "study_datasets",
 ]
 
+_KIND_ZH = {"observed": "实测", "derived": "推算", "assumed": "假设", "synthetic": "合成"}
+
 _REQUIRED = ("path", "title", "source", "licence", "kind", "sha256")
 _SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
 
@@ -180,8 +182,10 @@ def mixed_inputs(
         ("输入资料的性质不一", "the inputs rest on different ground", {k: rests[k] for k in KINDS if k in rests}),
     ):
         if len(groups) > 1:
-            parts = [f"{key} ({', '.join(dict.fromkeys(names))})" for key, names in groups.items()]
-            out.append((f"{zh}: {';'.join(parts)}", f"{en}: {'; '.join(parts)}"))
+            lists = {key: list(dict.fromkeys(names)) for key, names in groups.items()}
+            said = "；".join(f"{_KIND_ZH.get(key, key)}（{'、'.join(names)}）" for key, names in lists.items())
+            parts = [f"{key} ({', '.join(names)})" for key, names in lists.items()]
+            out.append((f"{zh}：{said}", f"{en}: {'; '.join(parts)}"))
     return out
 
 

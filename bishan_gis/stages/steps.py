@@ -27,6 +27,7 @@ __all__ = [
     "facility_places",
     "find_all",
     "found_notes",
+    "judge_services",
     "layer_facilities",
     "osm_facilities",
     "place_people",
@@ -194,6 +195,29 @@ def service_table(classes: Mapping[str, FacilityClass], present: Collection[str]
     """
     rows = [[getattr(c, name) for name in _CLASS] for key, c in classes.items() if key in present]
     return pd.DataFrame(rows, columns=list(_CLASS)).set_index("key")
+
+
+def judge_services(study: Study, services: pd.DataFrame) -> tuple[pd.DataFrame, list[float]]:
+    """Hold every service against the standards of the study.
+
+    Parameters
+    ----------
+    study : Study
+        The settings.
+    services : pandas.DataFrame
+        From :func:`service_table`.
+
+    Returns
+    -------
+    DataFrame, list of float
+        See :func:`bishan_gis.planning.standards.judged_services`. The thresholds of the study and the walking times of
+        all services it looks at, so that runs with other facilities have the same [min].
+    """
+    from bishan_gis.planning.standards import judged_cutoffs, judged_services, service_targets, study_standards
+
+    classes = study_classes(study)
+    targets = service_targets(study_standards(study), services=service_table(classes, set(classes)))
+    return judged_services(services, targets), judged_cutoffs(study.reach.cutoffs_min, targets)
 
 
 def place_people(

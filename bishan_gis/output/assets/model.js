@@ -159,7 +159,8 @@
       const app = this.app, c = this.c;
       const ages = el("p", "ages", ...c.ages.filter((a) => a.parts.length === 1).map((a) =>
         el("span", "", a.name + " ", el("b", "", fmt.exact(this.people(a)[i])))));
-      const rows = c.services.map((s, k) => {
+      // What comes by vehicle has no walking time to be held against.
+      const rows = c.services.map((s, k) => ({ s, k })).filter(({ s }) => s.level !== null).map(({ s, k }) => {
         const ok = this.reached(k, i, s.level * 60);
         const near = this.cells.data.f[k * this.n + i];
         return { s, k, ok, t: this.seconds(k, i), near };
@@ -200,7 +201,7 @@
         row("capacity", d.capacity[i] >= 0 ? fmt.exact(d.capacity[i]) : ""),
         row("data_kind", app.t("kind_" + this.c.kinds[d.kind[i]])),
         row("source", d.sources[d.source[i]]),
-        row("level", app.t("level_is", { n: s.level })))), this.clause(s));
+        row("level", s.level === null ? "" : app.t("level_is", { n: s.level })))), this.clause(s));
       this.points.mark(i);
     }
 

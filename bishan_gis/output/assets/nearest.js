@@ -38,7 +38,7 @@
     const minuteText = (t) => (t === Infinity ? "> " + c.searchMin : fmt.minutes(t));
 
     app.update = function () {
-      const s = m.service, service = c.services[s], people = m.people(m.age());
+      const s = m.service, service = c.services[s], limit = service.level ?? c.cutoffs[c.cutoffs.length - 1], people = m.people(m.age());
       const column = new Uint8Array(m.n);
       const byZone = new Map(m.zones.map((z) => [z.index, { ...z, all: 0, sums: new Float64Array(last + 2), far: 0, pairs: [] }]));
       const count = new Int32Array(last + 2);
@@ -57,7 +57,7 @@
           if (!z) continue;
           z.all += n;
           z.sums[at] += n;
-          if (t < 0 || t > service.level * 60) z.far += n;
+          if (m.reached(s, i, limit * 60) === 0) z.far += n;
           z.pairs.push([t < 0 ? Infinity : t, n]);
         }
       }
@@ -74,7 +74,7 @@
       app.title(m.whole() ? "" : scope.name, app.t("near_title"), service.name, m.age().key === "all" ? "" : m.age().name);
       app.headline(minuteText(d.half) + " " + app.t("min"), app.t("near_caption", { who: m.who(), service: service.name }), [
         [app.t("near_most") + " ", el("b", "", minuteText(d.most)), " " + app.t("min")],
-        [app.t("near_far", { n: service.level }) + " ", el("b", "", fmt.people(d.far)), " / " + fmt.exact(d.all) + " " + app.t("people")],
+        [app.t("near_far", { n: limit }) + " ", el("b", "", fmt.people(d.far)), " / " + fmt.exact(d.all) + " " + app.t("people")],
       ]);
       const dirs = m.scopeBars().map((z) => byZone.get(z.index));
       if (m.whole()) dirs.sort((a, b) => b.half - a.half || b.far - a.far);
@@ -87,7 +87,7 @@
         { text: app.t("zone_township"), value: (r) => r.name, show: (r) => r.name },
         { text: app.t("near_half"), value: (r) => r.half, show: (r) => minuteText(r.half) },
         { text: app.t("near_90"), value: (r) => r.most, show: (r) => minuteText(r.most) },
-        { text: app.t("near_over", { n: service.level }), value: (r) => r.far, show: (r) => fmt.people(r.far) },
+        { text: app.t("near_over", { n: limit }), value: (r) => r.far, show: (r) => fmt.people(r.far) },
         { text: app.t("population"), value: (r) => r.all, show: (r) => fmt.people(r.all) },
       ];
       const towns = m.scopeTowns().map((z) => byZone.get(z.index));

@@ -44,7 +44,7 @@
       const rows = c.services.map((s, i) => ({ s, i })).sort((p, q) => best[p.i] - best[q.i]).map(({ s, i }) => {
         const th = el("th", "", s.name);
         th.scope = "row";
-        return el("tr", best[i] < NONE && trial.within(best[i], s.level) ? "" : "ok0", th,
+        return el("tr", best[i] < NONE && trial.within(best[i], s.level ?? c.cutoffs[c.cutoffs.length - 1]) ? "" : "ok0", th,
           el("td", "", best[i] < NONE ? fmt.minutes(best[i] / 1000) : "—"), ...count[i].map((n) => el("td", "", fmt.exact(n))));
       });
       const heads = [app.t("service"), app.t("wi_nearest"), ...c.cutoffs.map((x) => "≤ " + x)].map((text) => { const th = el("th", "", text); th.scope = "col"; return th; });

@@ -150,15 +150,13 @@ def _known(context: Context, classes: pd.DataFrame, facilities: pd.DataFrame) ->
     english = context.labels.lang == "en"
     out = []
     for key, row in classes.iterrows():
-        level = float(row["level"])
-        above = [c for c in context.cutoffs if c >= level]
         inside = facilities[(facilities["service"] == key) & (facilities["zone_id"].fillna("") != "")]
         out.append(
             {
                 "key": str(key),
                 "name": str(row["en" if english else "zh"] or key),
                 "group": context.labels.get(f"group_{row['group']}", str(row["group"])),
-                "level": whole(above[0] if above else context.cutoffs[-1]),
+                "level": whole(context.cutoffs[-1] if pd.isna(row["level"]) else float(row["level"])),
                 "radius": None if pd.isna(row["radius_m"]) else float(row["radius_m"]),
                 "standard": str(row["standard"] or ""),
                 "clause": str(row["clause"] or ""),

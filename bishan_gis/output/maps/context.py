@@ -115,7 +115,7 @@ class Context:
     @cached_property
     def cutoffs(self) -> list[float]:
         """Thresholds [min], rising."""
-        return sorted(float(c) for c in self.results.coverage["cutoff_min"].unique())
+        return list(self.results.cutoffs_min)
 
     @cached_property
     def ages(self) -> list[str]:
@@ -146,22 +146,20 @@ class Context:
         table: gpd.GeoDataFrame = self.results.facilities
         return table[table["service"].isin(self.services.index)].reset_index(drop=True)
 
-    @property
-    def n_facilities(self) -> int:
-        """Facilities inside the district; those beyond it serve it and are not counted in it."""
-        town = self.zone_of("township", self.facilities["zone_id"])
-        direction = self.zone_of("direction", self.facilities["direction"])
-        return int(((town >= 0) | (direction >= 0)).sum())
-
     def service_name(self, key: str) -> str:
         """Return the name of a service in the language of the study."""
         column = "en" if self.labels.lang == "en" else "zh"
         return _text(self.services.loc[key, column]) or key
 
-    def level(self, key: str) -> float:
-        """Return the cutoff that a service is measured against: its standard, or the next that was computed."""
+    def level(self, key: str) -> float | None:
+        """Return the walking time that a service is held against [min]; None for what is not walked to."""
         wanted = float(self.services["level"].loc[key])
-        above = [c for c in self.cutoffs if c >= wanted]
+        return wanted if wanted > 0 else None
+
+    def shown(self, key: str) -> float:
+        """Return the cutoff at which a service is shown first: its standard, or the next that was counted."""
+        wanted = self.level(key)
+        above = [c for c in self.cutoffs if wanted is not None and c >= wanted]
         return above[0] if above else self.cutoffs[-1]
 
     @property
@@ -361,7 +359,7 @@ class Context:
                 "name": self.service_name(str(key)),
                 "group": self._group(_text(row["group"])),
                 "family": self.families[_text(row["group"])],
-                "level": whole(self.level(str(key))),
+                "level": None if (level := self.level(str(key))) is None else whole(level),
                 "radius": None if pd.isna(row["radius_m"]) else float(row["radius_m"]),
                 "standard": _text(row["standard"]),
                 "clause": _text(row["clause"]),

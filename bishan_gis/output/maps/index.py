@@ -40,7 +40,9 @@ def _services(context: Context) -> list[dict[str, Any]]:
     out = []
     for i, key in enumerate(context.services.index):
         level = context.level(key)
-        row = context.numbers[:, i, context.cutoffs.index(level), 0, :]
+        if level is None:
+            continue
+        row = context.numbers[:, i, context.cutoffs.index(context.shown(key)), 0, :]
         out.append(
             {
                 "key": key,
@@ -59,7 +61,7 @@ def _services(context: Context) -> list[dict[str, Any]]:
 def _headlines(context: Context, services: list[dict[str, Any]]) -> list[dict[str, str]]:
     t = context.labels
     share = [s["numbers"][1] / max(s["numbers"][0], 1) for s in services]
-    first = next(s for s in services if s["key"] == context.default_service)
+    first = next((s for s in services if s["key"] == context.default_service), services[0])
     best, worst = services[int(np.argmax(share))], services[int(np.argmin(share))]
     total = int(context.numbers[0, 0, 0, 0, 0])
 
@@ -73,7 +75,7 @@ def _headlines(context: Context, services: list[dict[str, Any]]) -> list[dict[st
             "link": service["link"],
         }
 
-    found = fmt.exact(context.n_facilities)
+    found = fmt.exact(int(context.services.loc[[s["key"] for s in services], "n"].sum()))
     return [
         {
             "title": t("idx_people"),

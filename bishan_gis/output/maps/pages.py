@@ -100,7 +100,7 @@ def coverage_page(context: Context) -> str:
         *base,
     ]
     first = context.default_service
-    state = {"service": first, "cutoff": str(whole(context.level(first))), "age": context.ages[0]}
+    state = {"service": first, "cutoff": str(whole(context.shown(first))), "age": context.ages[0]}
     config = {"state": state, "radii": [whole(r) for r in radii]}
     return map_page(context, "coverage", layers, switches=switches, config=config)
 

@@ -139,7 +139,7 @@ def pictures(context: Context) -> dict[str, str]:
     leaves = rows["unknown_from_s"].to_numpy(float, copy=True)
     leaves[(rows["status"] == "off_network").to_numpy()] = 0
 
-    limit = context.level(service) * 60
+    limit = context.shown(service) * 60
     reach = [c for c in context.cutoffs if c * 60 <= limit]
     colors = np.full(len(cells), GAP, dtype=object)
     colors[~(value <= limit) & (leaves <= limit)] = UNKNOWN

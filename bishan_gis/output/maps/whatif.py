@@ -127,17 +127,19 @@ def engine_columns(context: Context, cells: gpd.GeoDataFrame) -> dict[str, Colum
 def _absent_services(context: Context) -> list[dict[str, Any]]:
     """Return the services that the study looks at and the data has nothing of: the first one may be put on the map."""
     from bishan_gis.places.classes import load_classes
+    from bishan_gis.planning.standards import service_targets, study_standards
 
     study, t = context.results.study, context.labels
     own = study.raw(study.services.classes) if study.services.classes else None
     out: list[dict[str, Any]] = []
+    asked = service_targets(study_standards(study)).set_index("service")["level_min"]
     for key, one in load_classes(own, include=study.services.include).items():
         if not one.studied or key in context.services.index:
             continue
-        level = next((c for c in context.cutoffs if c >= one.level), context.cutoffs[-1])
+        level = asked.get(key, float(one.level))
         group = t.get(f"group_{one.group}", one.group)
         row: dict[str, Any] = {"key": key, "name": one.label(t.lang), "group": group, "family": group}
-        row |= {"level": whole(level), "n": 0}
+        row |= {"level": whole(level) if level > 0 else None, "n": 0}
         row |= {"radius": one.radius_m, "standard": one.standard, "clause": one.clause, "tag": one.tag}
         out.append({**row, "judged": False, "weight": 0})
     return out
@@ -161,7 +163,7 @@ def whatif_page(context: Context) -> str:
     west, south, east, north = results.facilities.total_bounds
     first = context.default_service
     config = {
-        "state": {"service": first, "cutoff": str(whole(context.level(first))), "age": context.ages[0], "tool": "look"},
+        "state": {"service": first, "cutoff": str(whole(context.shown(first))), "age": context.ages[0], "tool": "look"},
         "services": judged_services(context) + _absent_services(context),
         "rules": {
             "maxSnap": float(study.walk.max_snap_m),

@@ -38,7 +38,7 @@ def wanted_maps(source: Source) -> list[dict[str, Any]]:
     w, context = source.words, source.context
     first = context.default_service
     level = source.level(first)
-    cutoff = level if level in context.cutoffs else context.level(first)
+    cutoff = level if level in context.cutoffs else context.shown(first)
     named = {"service": source.name(first), "n": f"{cutoff:g}"}
     found: list[tuple[str, str, str | None, float | None, dict[str, str]]] = []
     lead = "lead" if source.gaps is not None and source.walked else "lead_plain"

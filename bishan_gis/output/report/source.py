@@ -116,7 +116,7 @@ class Source:
         """
         if service in self.targets.index:
             return float(self.targets.loc[[service], "level_min"].iloc[0])
-        return self.context.level(service)
+        return self.context.shown(service)
 
     def clause(self, service: str) -> dict[str, str]:
         """Return standard, clause and tag of the walking time of a service.

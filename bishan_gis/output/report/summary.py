@@ -46,7 +46,7 @@ def headlines(source: Source, policy: dict[str, Any]) -> list[dict[str, Any]]:
             w(
                 "head_people_text",
                 services=fig.count(len(source.judged))["text"],
-                facilities=fig.count(context.n_facilities)["text"],
+                facilities=fig.count(int(context.services.loc[source.judged, "n"].sum()))["text"],
             ),
         ),
         _headline(
@@ -189,7 +189,7 @@ def _about_policy(source: Source, policy: dict[str, Any]) -> Finding | None:
     failed = [e for e in elements if e["verdict"] == "not_met"]
     texts = {k: c["text"] for k, c in policy["counts"].items()}
     shown = w("list_mark").join(
-        w("element", number=e["number"], indicator=e["indicator"], figure=e["figure"]["text"]) for e in failed[:3]
+        w("element", number=e["number"], indicator=e["indicator"], figure=e["figure"]["text"]) for e in failed
     )
     return {
         "key": "policy",
