@@ -49,3 +49,34 @@ def test_a_cell_can_be_asked(visit, width):
         find_on_map(page, "cells")
         assert page.locator(".leaflet-tooltip, .tip").first.is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_one_standard_and_one_number_for_each_service_everywhere(visit, results):
+    """Gaps, coverage table, overview, card, Excel and report hold a service against the same minutes."""
+    from bishan_gis.output.excel_tables import workbook_tables
+    from bishan_gis.output.maps.context import Context
+    from bishan_gis.output.maps.index import _services
+    from bishan_gis.output.report.source import Source
+
+    gaps = results.findings.gaps
+    own = gaps.people[(gaps.people["zone_kind"] == "district") & (gaps.people["age_group"] == "all")]
+    own = own.set_index("service")
+    assert set(results.services.index[results.services["level"] > 0]) == set(own.index)
+    assert "fire_station" not in own.index  # comes by vehicle: listed, and not judged on foot
+    table = results.coverage
+    table = table[(table["zone_kind"] == "district") & (table["age_group"] == "all")]
+    table = table.set_index(["service", "cutoff_min"])["people_covered"]
+    context, source = Context(results), Source(results)
+    index = {s["key"]: s for s in _services(context)}
+    sheet = workbook_tables(results)[0].frame
+    xlsx = {row["service_zh"]: row for row in sheet.to_dict("records")}
+    for service, row in own.iterrows():
+        level, covered = float(row["level_min"]), int(row["people_covered"])
+        assert table.loc[(service, level)] == covered
+        assert (index[service]["level"], index[service]["numbers"][1]) == (f"{level:g}", covered)
+        assert (source.level(service), source.covered(source.district, service).covered) == (level, covered)
+        line = xlsx[context.service_name(service)]
+        assert (line["level_min"], line["people_covered"]) == (level, covered)
+    page = visit("coverage.html")
+    levels = page.evaluate("Object.fromEntries(BG.current.config.services.map((s) => [s.key, s.level]))")
+    assert {k: v for k, v in levels.items() if v is not None} == own["level_min"].to_dict()
