@@ -15,6 +15,7 @@ import pandas as pd
 
 from bishan_gis import __version__
 from bishan_gis.limits import check_limits
+from bishan_gis.progress import step_bars
 from bishan_gis.results import Findings, Results
 from bishan_gis.schema import weakest_kind
 from bishan_gis.stages.notes import run_notes
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+#: Called with the name of the step, what is done and what there is in all.
 Progress = Callable[[str, int, int], None]
 
 
@@ -76,7 +78,7 @@ def run(
     *,
     write: bool = True,
     findings: bool | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     scenario: Scenario | None = None,
 ) -> Results:
     """Run a study from its files to its maps and tables.
@@ -90,8 +92,8 @@ def run(
     findings : bool, optional
         Also look for gaps, evaluate the policy and choose sites; where left out, when the run writes and the study's
         ``[outputs] findings`` does not say no.
-    progress : callable, optional
-        Called with the name of the step, what is done, and what there is in all.
+    progress : callable or bool, optional
+        Called with the name of the step, what is done, and what there is in all; True draws a bar for each step.
     scenario : Scenario, optional
         Edits to the inputs, such as :meth:`~bishan_gis.planning.scenarios.Scenario.at_year` gives; what is written goes
         into a folder of its own, ``scenarios/<file>``, beside the outputs of the study.
@@ -106,8 +108,11 @@ def run(
     BishanGisError
         Anything that is wrong with the input, the data or the place to write to; nothing is half written.
     """
+    if progress is True:
+        with step_bars() as bars:
+            return run(study, write=write, findings=findings, progress=bars, scenario=scenario)
     study = study if isinstance(study, Study) else load_study(study)
-    clock = _Clock(progress)
+    clock = _Clock(progress or None)
     if scenario is not None:
         study = scenario.study(study)
     check_limits(study, write=write)

@@ -49,8 +49,9 @@ results.radii.head(6)
 # %%
 costs = bg.edge_costs(results.network, bg.load_profile("adult"))
 start = places.head(1).rename(columns={"facility_id": "origin_id"})[["origin_id", "x", "y"]]
+# progress=True 显示进度条; 所有耗时的函数都可以这样用。· A bar while it runs, as in every function that takes long.
 areas = bg.service_areas(
-    results.network, costs, start, cutoffs_s=[300, 600, 900], direction="to", grid_m=25, off_network_m=60
+    results.network, costs, start, cutoffs_s=[300, 600, 900], direction="to", grid_m=25, off_network_m=60, progress=True
 )
 areas.assign(hectares=(areas.area / 1e4).round(1)).drop(columns="geometry")
 

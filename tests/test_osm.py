@@ -223,9 +223,9 @@ def test_progress(tmp_path: Path) -> None:
     xml = OsmXml()
     for i in range(1, 20_002):
         xml.node(i, 0, 0, shop="yes")
-    seen: list[int] = []
-    load_osm(xml.write(tmp_path / "many.osm"), progress=seen.append)
-    assert seen == [20_000]
+    seen: list[tuple[int, int]] = []
+    load_osm(xml.write(tmp_path / "many.osm"), progress=lambda *a: seen.append(a))
+    assert seen == [(20_000, 0)]
 
 
 def test_helsinki() -> None:

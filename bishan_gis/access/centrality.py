@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from bishan_gis.errors import InputError
 from bishan_gis.network.costs import BLOCKED
 from bishan_gis.network.jit import njit
 from bishan_gis.network.star import NOT_REACHED
+from bishan_gis.progress import Progress, counting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,6 +130,7 @@ def _brandes(  # type: ignore[no-untyped-def] # pragma: no cover
     unknown,
     between,
     used,
+    stop,
 ):
     """Count shortest paths from each source up to the limit, then share them out backwards (Brandes)."""
     n = len(out_start) - 1
@@ -139,6 +140,8 @@ def _brandes(  # type: ignore[no-untyped-def] # pragma: no cover
     order = np.empty(n, dtype=np.int32)
     heap = np.empty(1024, dtype=np.int64)
     for s in sources:
+        if stop[0]:
+            return
         size, count = _sift(heap, 0, np.int64(s)), 0
         dist[s], paths[s] = 0, 1.0
         while size > 0:
@@ -189,7 +192,7 @@ def network_centrality(
     cutoff_s: float,
     sources: NDArray[np.int64] | None = None,
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Centrality:
     """Measure how central junctions and streets are for trips of a limited time.
 
@@ -205,8 +208,8 @@ def network_centrality(
         which then counts the trips from the sources alone.
     threads : int
         Parts searched at the same time.
-    progress : callable, optional
-        Called with parts done and in all.
+    progress : callable or bool, optional
+        Called with parts done and in all; True draws a bar.
 
     Returns
     -------
@@ -257,6 +260,7 @@ def network_centrality(
     limit = whole_ms(cutoff_s)
     reached, farness = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     harmonic, unknown = np.zeros(n), np.zeros(n, dtype=bool)
+    stop = np.zeros(1, dtype=np.uint8)
 
     def work(part: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         between, used = np.zeros(n), np.zeros(len(link.tail))
@@ -277,6 +281,7 @@ def network_centrality(
             unknown,
             between,
             used,
+            stop,
         )
         return between, used
 
@@ -284,12 +289,13 @@ def network_centrality(
     parts = [chosen[i : i + _CHUNK] for i in range(0, len(chosen), _CHUNK)]
     pool = ThreadPoolExecutor(max_workers=max(threads, 1))
     try:
-        for i, (b, u) in enumerate(pool.map(work, parts)):
-            between += b
-            used += u
-            if progress:
-                progress(i + 1, len(parts))
+        with counting(progress, len(parts), "centrality") as step:
+            for b, u in pool.map(work, parts):
+                between += b
+                used += u
+                step(1)
     finally:
+        stop[0] = 1
         pool.shutdown(cancel_futures=True)
     is_source = np.isin(np.arange(n), chosen)
     seconds = farness / 1000

@@ -263,7 +263,7 @@ def look_around(searcher: Searcher, place: int, boxes: NDArray[np.float64], marg
 
 
 def lay_grids(
-    reaches: Sequence[Reach], network: Network, costs: EdgeCosts, boxes: NDArray[np.float64], **options: float
+    reaches: Sequence[Reach], network: Network, costs: EdgeCosts, boxes: NDArray[np.float64], **options: Any
 ) -> Iterator[tuple[TimeGrid, list[Reach]]]:
     """Lay one grid for all where that is less work than one for each."""
     if not reaches:
@@ -274,7 +274,7 @@ def lay_grids(
     together = np.prod(whole[2:] - whole[:2]) <= alone
     for group in [list(reaches)] if together else [[r] for r in reaches]:
         part = whole if together else group[0].bounds
-        yield build_time_grid(network, usable=costs.usable, bounds=part, boxes=boxes, **options), group
+        yield build_time_grid(network, usable=costs.usable, bounds=part, boxes=boxes, threads=1, **options), group
 
 
 def neighbours(doors: Doors, side_m: float, network: Network) -> list[NDArray[np.int64]]:

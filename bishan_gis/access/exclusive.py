@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bishan_gis.access.contours import contour_surface
-from bishan_gis.access.doors import Doors, Searcher, check_cutoffs, look_around, read_doors, turn_costs
+from bishan_gis.access.doors import Doors, Reach, Searcher, check_cutoffs, look_around, read_doors, turn_costs
 from bishan_gis.access.place_tables import place_table, snap_table, whole_ms
 from bishan_gis.access.time_grid import FAR, TimeGrid, build_time_grid, edge_boxes, time_surface
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.search import nearest_on_edges, search_nearest
 from bishan_gis.network.snap import Snaps
 from bishan_gis.network.star import NOT_REACHED, StarGraph
+from bishan_gis.progress import Progress, counting, in_threads
 from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
@@ -102,6 +104,8 @@ def exclusive_areas(
     grid_m: float = 10.0,
     direction: str = "to",
     max_snap_m: float = 300.0,
+    threads: int = 2,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Divide the ground and the people among the facilities that are nearest to them in time.
 
@@ -119,6 +123,10 @@ def exclusive_areas(
         ``x, y, people`` of each cell.
     off_network_m, grid_m, direction, max_snap_m
         As in :func:`~bishan_gis.access.service_area.service_areas`.
+    threads : int
+        Facilities worked on at the same time; the result does not depend on it.
+    progress : callable or bool, optional
+        Called with steps done and in all; True draws a bar.
 
     Returns
     -------
@@ -170,7 +178,7 @@ def exclusive_areas(
     together = Doors(doors.ids[:1], np.zeros_like(doors.owner), doors.snaps, doors.offset_ms)
     star = StarGraph.from_network(network, turned, reverse=True)
     limit = whole_ms(ends[-1])
-    (cost,), (who,) = search_nearest(star, [doors.seeds(network, turned, doors.owner)], limit_ms=limit)
+    (cost,), (who,) = search_nearest(star, [doors.seeds(network, turned, doors.owner)], limit_ms=limit, threads=threads)
     here = doors.on_edges(network, turned, label=doors.owner)
 
     searcher, boxes = Searcher(network, turned, together, ends[-1]), edge_boxes(network)
@@ -186,15 +194,18 @@ def exclusive_areas(
             bounds=reach.bounds,
             boxes=boxes,
             max_snap_m=max_snap_m,
+            threads=threads,
         )
         seconds = time_surface(network, turned, grid, cost, here)
         squares = _label_polygons(_nearest_label(network, turned, grid, doors, cost, who), grid)
-        for cutoff in ends:
-            whole = contour_surface(seconds, grid, cutoff, turned.profile.leg_speed_ms)
-            for k, square in squares.items() if whole is not None else ():
-                part = _areal(shapely.intersection(whole, square))
-                if not part.is_empty:
-                    shapes[k, cutoff] = part
+        outlines = {c: contour_surface(seconds, grid, c, turned.profile.leg_speed_ms) for c in ends}
+        keys = [(k, cutoff) for cutoff, whole in outlines.items() if whole is not None for k in squares]
+
+        def cut(key: tuple[int, float]) -> Any:
+            return _areal(shapely.intersection(outlines[key[1]], squares[key[0]]))
+
+        parts = in_threads(cut, keys, threads=threads, progress=progress, what="catchments")
+        shapes = {key: part for key, part in zip(keys, parts, strict=True) if not part.is_empty}
     count = {}
     if living is not None:
         time_ms, mine = nearest_on_edges(network, turned, living[0], here, cost, who)
@@ -231,6 +242,8 @@ def overlaps(
     grid_m: float = 10.0,
     direction: str = "to",
     max_snap_m: float = 300.0,
+    threads: int = 2,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Show how many facilities serve each place within each cutoff: where people have a choice.
 
@@ -240,7 +253,7 @@ def overlaps(
         As in :func:`exclusive_areas`.
     most : int
         So many facilities or more are one class.
-    off_network_m, grid_m, direction, max_snap_m
+    off_network_m, grid_m, direction, max_snap_m, threads, progress
         As in :func:`exclusive_areas`.
 
     Returns
@@ -290,37 +303,54 @@ def overlaps(
     doors = read_doors(network, turned, facilities, max_snap_m=max_snap_m, key="facility_id", where="facilities")
     living = _read_people(network, turned, people, max_snap_m)
     searcher, boxes = Searcher(network, turned, doors, ends[-1]), edge_boxes(network)
-    margin, arrays = off_network_m + 2 * grid_m, searcher.arrays()
-    looked = [look_around(searcher, i, boxes, margin, arrays) for i in range(len(doors.ids))]
-    reaches = [r for r in looked if r is not None]
+    margin, own, lock = off_network_m + 2 * grid_m, local(), Lock()
     choices = np.zeros((len(ends), len(living[1]) if living is not None else 0), dtype=np.int64)
     everyone = np.zeros(turned.n_states, dtype=np.int32)
     layers: list[Any] = []
     grid: Any = None
-    if reaches:
-        bounds = np.array([r.bounds for r in reaches])
-        bounds = np.concatenate([bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)])
-        grid = build_time_grid(
-            network,
-            step_m=grid_m,
-            off_network_m=off_network_m,
-            usable=turned.usable,
-            bounds=bounds,
-            boxes=boxes,
-            max_snap_m=max_snap_m,
-        )
-        layers = [np.full(grid.edge.shape, FAR, dtype=np.float32) for _ in range(most)]
-    dist = arrays[0]
-    for r in reaches:
+
+    def arrays() -> Any:
+        if not hasattr(own, "arrays"):
+            own.arrays = searcher.arrays()
+        return own.arrays
+
+    def look(i: int) -> Reach | None:
+        return look_around(searcher, i, boxes, margin, arrays())
+
+    def add(r: Reach) -> None:
+        dist = arrays()[0]
         dist[r.state] = r.cost_ms
         here, box = doors.on_edges(network, turned, r.rows), grid.box(r.bounds)
         rest = time_surface(network, turned, grid, dist, here, box=box)
-        for layer in layers:
-            layer[box], rest = np.minimum(layer[box], rest), np.maximum(layer[box], rest)
+        within: Any = 0
         if living is not None:
             time_ms, _ = nearest_on_edges(network, turned, living[0], here, dist, everyone)
-            choices += time_ms <= np.array([whole_ms(c) for c in ends])[:, None]
+            within = time_ms <= np.array([whole_ms(c) for c in ends])[:, None]
         dist[r.state] = NOT_REACHED
+        with lock:
+            np.add(choices, within, out=choices)
+            for layer in layers:
+                layer[box], rest = np.minimum(layer[box], rest), np.maximum(layer[box], rest)
+
+    with counting(progress, 2 * len(doors.ids), "overlaps") as step:
+        looked = in_threads(look, range(len(doors.ids)), threads=threads, step=step)
+        reaches = [r for r in looked if r is not None]
+        step(len(looked) - len(reaches))
+        if reaches:
+            bounds = np.array([r.bounds for r in reaches])
+            bounds = np.concatenate([bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)])
+            grid = build_time_grid(
+                network,
+                step_m=grid_m,
+                off_network_m=off_network_m,
+                usable=turned.usable,
+                bounds=bounds,
+                boxes=boxes,
+                max_snap_m=max_snap_m,
+                threads=threads,
+            )
+            layers = [np.full(grid.edge.shape, FAR, dtype=np.float32) for _ in range(most)]
+            in_threads(add, reaches, threads=threads, step=step)
     rows = []
     for k, cutoff in enumerate(ends):
         speed = turned.profile.leg_speed_ms

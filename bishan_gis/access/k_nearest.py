@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +13,7 @@ from bishan_gis.network.jit import njit
 from bishan_gis.network.search import along_edge, nearest_on_edges, search_nearest
 from bishan_gis.network.snap import OFF_NETWORK
 from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, StarGraph, by_edge, junction_nodes, leg_costs, snap_seeds
+from bishan_gis.progress import Progress, in_threads
 from bishan_gis.schema import STATUS
 
 if TYPE_CHECKING:
@@ -219,7 +218,7 @@ def k_nearest(
     max_snap_m: float = 300.0,
     direction: str = "to",
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Find the k nearest facilities of each service from every origin.
 
@@ -246,8 +245,8 @@ def k_nearest(
         ``to``: the trip goes from the origin to the facility; ``from``: from the facility to the origin.
     threads : int
         Services searched at the same time.
-    progress : callable, optional
-        Called with services done and in all.
+    progress : callable or bool, optional
+        Called with services done and in all; True draws a bar.
 
     Returns
     -------
@@ -316,15 +315,7 @@ def k_nearest(
         here = by_edge(network, costs, part, who, offset_ms=extra)
         _carry(costs, o_snaps, standing, legs, here, node_cost, node_label, cost[i], label[i])
 
-    pool = ThreadPoolExecutor(max_workers=max(threads, 1))
-    try:
-        jobs = [pool.submit(run, i) for i in range(len(services))]
-        for done, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            if progress:
-                progress(done, len(services))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    in_threads(run, range(len(services)), threads=threads, progress=progress, what="nearest")
     leave = _leave(network, costs, o_snaps, reverse)
     return _table(origins, services, ids, cost, label, leave, o_snaps, search_s)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
+    from bishan_gis.progress import Progress
     from bishan_gis.study import Study
 
 __all__ = ["run_measures"]
@@ -33,7 +34,7 @@ def run_measures(
     age_groups: Mapping[str, Sequence[str]],
     *,
     kind: str,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the measures that a study asks for, and their means per zone.
 
@@ -53,8 +54,8 @@ def run_measures(
         Age group -> columns of `cells` to add up.
     kind : str
         What the inputs rest on.
-    progress : callable, optional
-        Called with measures done and in all.
+    progress : callable or bool, optional
+        Called with measures done and in all; True draws a bar.
 
     Returns
     -------

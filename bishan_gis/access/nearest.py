@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from bishan_gis.network.scipy_search import choose_engine, nearest_on_edges_by_s
 from bishan_gis.network.search import nearest_on_edges, search_nearest
 from bishan_gis.network.snap import OFF_NETWORK, Snaps
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces, Seeds, StarGraph, by_edge, snap_seeds
+from bishan_gis.progress import Progress, counting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,7 +162,8 @@ def nearest_cost(
     max_snap_m: float = 300.0,
     direction: str = "to",
     engine: str = "auto",
-    progress: Callable[[int, int], None] | None = None,
+    threads: int = 2,
+    progress: Progress | None = None,
 ) -> NearestResult:
     """Find the time from every origin to the nearest facility of each service.
 
@@ -187,8 +188,10 @@ def nearest_cost(
         ``to``: the trip goes from the origin to the facility; ``from``: from the facility to the origin.
     engine : str
         ``numba``; ``scipy``: slower, equal to the millisecond; ``auto``: numba where it is installed.
-    progress : callable, optional
-        Called with services done and in all.
+    threads : int
+        Services searched at the same time; the result does not depend on it.
+    progress : callable or bool, optional
+        Called with steps done and in all, two for each service (search, origins); True draws a bar.
 
     Returns
     -------
@@ -263,47 +266,50 @@ def nearest_cost(
         for p, g, o in zip(parts, groups, extra, strict=True)
     ]
     reverse = StarGraph.from_network(network, costs, reverse=True)
-    search = search_nearest_by_scipy if slow else search_nearest
-    node_cost, node_label = search(reverse, [*seeds, frontier_seeds(network, costs)])
-
-    def carry(places: EdgePlaces, row: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        if slow:
-            return nearest_on_edges_by_scipy(costs, o_snaps, places, node_cost[row], node_label[row])
-        return nearest_on_edges(network, costs, o_snaps, places, node_cost[row], node_label[row])
-
-    leave = np.full(len(origins), np.nan)
-    nothing = by_edge(network, costs, t_snaps.take(np.zeros(0, dtype=np.int64)))
-    cost, _ = carry(nothing, len(services))
-    leave[cost < NOT_REACHED] = cost[cost < NOT_REACHED] / 1000
-
+    every = [*seeds, frontier_seeds(network, costs)]
     off = o_snaps.edge == OFF_NETWORK
     frames = []
-    for i, service in enumerate(services):
-        here = by_edge(network, costs, parts[i], label[groups[i]], offset_ms=extra[i])
-        cost, who = carry(here, i)
-        found = cost < NOT_REACHED
-        value = np.where(found, cost / 1000, np.nan)
-        status = np.full(len(origins), "unreachable", dtype=object)
-        status[~found & ~np.isnan(leave)] = "unknown"
-        status[found] = "beyond_cutoff"
-        status[found & (value <= search_s)] = "reached"
-        status[off] = "off_network"
-        frames.append(
-            pd.DataFrame(
-                {
-                    "origin_id": origins["origin_id"].to_numpy(),
-                    "service": service,
-                    "measure": "nearest",
-                    "cutoff_s": float(search_s),
-                    "value": value,
-                    "status": status,
-                    "facility_id": _take(ids, np.where(found, who, -1)),
-                    "unknown_from_s": leave,
-                }
+    with counting(progress, 2 * len(services) + 1, "nearest") as step:
+        if slow:
+            node_cost, node_label = search_nearest_by_scipy(reverse, every)
+            step(len(every))
+        else:
+            node_cost, node_label = search_nearest(reverse, every, threads=threads, step=step)
+
+        def carry(places: EdgePlaces, row: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+            if slow:
+                return nearest_on_edges_by_scipy(costs, o_snaps, places, node_cost[row], node_label[row])
+            return nearest_on_edges(network, costs, o_snaps, places, node_cost[row], node_label[row])
+
+        leave = np.full(len(origins), np.nan)
+        nothing = by_edge(network, costs, t_snaps.take(np.zeros(0, dtype=np.int64)))
+        cost, _ = carry(nothing, len(services))
+        leave[cost < NOT_REACHED] = cost[cost < NOT_REACHED] / 1000
+        for i, service in enumerate(services):
+            here = by_edge(network, costs, parts[i], label[groups[i]], offset_ms=extra[i])
+            cost, who = carry(here, i)
+            found = cost < NOT_REACHED
+            value = np.where(found, cost / 1000, np.nan)
+            status = np.full(len(origins), "unreachable", dtype=object)
+            status[~found & ~np.isnan(leave)] = "unknown"
+            status[found] = "beyond_cutoff"
+            status[found & (value <= search_s)] = "reached"
+            status[off] = "off_network"
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "origin_id": origins["origin_id"].to_numpy(),
+                        "service": service,
+                        "measure": "nearest",
+                        "cutoff_s": float(search_s),
+                        "value": value,
+                        "status": status,
+                        "facility_id": _take(ids, np.where(found, who, -1)),
+                        "unknown_from_s": leave,
+                    }
+                )
             )
-        )
-        if progress:
-            progress(i + 1, len(services))
+            step(1)
     columns = [
         "origin_id",
         "service",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from bishan_gis.network.star import (
     list_places,
     snap_seeds,
 )
+from bishan_gis.progress import Progress, counting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,17 +147,15 @@ class PairSearch:
             ends.append(ends[-1] + len(near))
         return PairBlock(first, np.asarray(ends, dtype=np.int64), np.concatenate(origin), np.concatenate(cost))
 
-    def blocks(
-        self, *, threads: int = 2, progress: Callable[[int, int], None] | None = None
-    ) -> Generator[PairBlock, None, None]:
+    def blocks(self, *, threads: int = 2, progress: Progress | None = None) -> Generator[PairBlock, None, None]:
         """Yield all blocks in order.
 
         Parameters
         ----------
         threads : int
             Blocks searched at the same time, 1 or more.
-        progress : callable, optional
-            Called with blocks done and in all, in the caller's thread.
+        progress : callable or bool, optional
+            Called with blocks done and in all, in the caller's thread; True draws a bar.
 
         Yields
         ------
@@ -180,12 +179,12 @@ class PairSearch:
         try:
             for _ in range(2 * max(threads, 1)):
                 submit()
-            for done in range(1, total + 1):
-                block = jobs.popleft().result()
-                submit()
-                if progress:
-                    progress(done, total)
-                yield block
+            with counting(progress, total, "travel matrix") as step:
+                for _ in range(total):
+                    block = jobs.popleft().result()
+                    submit()
+                    step(1)
+                    yield block
         finally:
             stop[0] = 1
             pool.shutdown(cancel_futures=True)

@@ -8,6 +8,7 @@ import pandas as pd
 from bishan_gis.access.matrix import check_positive, match_sides
 from bishan_gis.errors import InputError
 from bishan_gis.network.jit import njit
+from bishan_gis.progress import Progress, counting
 
 __all__ = ["raam"]
 
@@ -40,27 +41,22 @@ def _divide(starts, to, travel, room, people, load, part):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def _settle(starts, to, travel, room, people, tolerance, max_rounds):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Divide until moving could save next to nothing; return the cost of each origin and whether it settled."""
-    load, part = np.zeros(len(room)), np.zeros(len(travel))
-    best = np.full(len(people), np.nan)
-    for _ in range(max_rounds):
-        _divide(starts, to, travel, room, people, load, part)
-        load[:] = 0.0  # summed anew, so that no rounding piles up
-        for k in range(len(to)):
-            load[to[k]] += part[k]
-        spent = least = 0.0
-        for i in range(len(people)):
-            for k in range(starts[i], starts[i + 1]):
-                total = travel[k] + load[to[k]] / room[to[k]]
-                spent += part[k] * total
-                if k == starts[i] or total < best[i]:
-                    best[i] = total
-            if starts[i + 1] > starts[i]:
-                least += people[i] * best[i]
-        if spent - least <= tolerance * spent:
-            return best, True
-    return best, False
+def _round(starts, to, travel, room, people, load, part, best):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Divide once more; return what is spent in all and what would be if everyone had the best, and write that."""
+    _divide(starts, to, travel, room, people, load, part)
+    load[:] = 0.0  # summed anew, so that no rounding piles up
+    for k in range(len(to)):
+        load[to[k]] += part[k]
+    spent = least = 0.0
+    for i in range(len(people)):
+        for k in range(starts[i], starts[i + 1]):
+            total = travel[k] + load[to[k]] / room[to[k]]
+            spent += part[k] * total
+            if k == starts[i] or total < best[i]:
+                best[i] = total
+        if starts[i + 1] > starts[i]:
+            least += people[i] * best[i]
+    return spent, least
 
 
 def raam(
@@ -73,6 +69,7 @@ def raam(
     tolerance: float = 1e-6,
     max_rounds: int = 2000,
     cost: str = "cost_s",
+    progress: Progress | None = None,
 ) -> pd.Series:
     """Find the cost of travel and crowding when everyone chooses the best for themselves (RAAM); lower is better.
 
@@ -88,6 +85,8 @@ def raam(
         Settled when moving could save no more than this share of the whole cost; rounds after which it gives up.
     cost : str
         As :func:`bishan_gis.access.floating_catchment.two_step`.
+    progress : callable or bool, optional
+        Called with rounds done and at most, and at the end as if all were; True draws a bar.
 
     Returns
     -------
@@ -120,9 +119,16 @@ def raam(
         rho = people.sum() / capacity.sum() if people.sum() > 0 and capacity.sum() > 0 else 1.0
     check_positive(rho=rho)
     pairs = pairs.keep(capacity[pairs.destination] > 0)
-    best, settled = _settle(
-        pairs.starts(), pairs.destination, pairs.cost / tau_s, rho * capacity, people, tolerance, max_rounds
-    )
+    sides = (pairs.starts(), pairs.destination, pairs.cost / tau_s, rho * capacity, people)
+    load, part, best = np.zeros(len(capacity)), np.zeros(len(pairs.cost)), np.full(len(people), np.nan)
+    settled = False
+    with counting(progress, max_rounds, "raam") as step:
+        for done in range(max_rounds):
+            spent, least = _round(*sides, load, part, best)
+            settled = spent - least <= tolerance * spent
+            step(max_rounds - done if settled else 1)
+            if settled:
+                break
     if not settled:
         raise InputError(
             f"RAAM 在 {max_rounds} 轮后仍未稳定;请提高 max_rounds 或放宽 tolerance",

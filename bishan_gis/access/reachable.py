@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bishan_gis.access.decay import Decay
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
+    from bishan_gis.progress import Progress
 
 __all__ = ["Reachable", "reachable"]
 
@@ -111,7 +112,7 @@ def reachable(
     direction: str = "to",
     max_snap_m: float = 300.0,
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Reachable:
     """Add up the supply that each origin reaches within cutoffs, and by decay of cost, without a travel matrix.
 
@@ -138,8 +139,8 @@ def reachable(
         Places farther from every street are off the network [m].
     threads : int
         Parts of the network worked on at the same time; the result does not depend on it.
-    progress : callable, optional
-        Called with parts done and in all.
+    progress : callable or bool, optional
+        Called with parts done and in all; True draws a bar.
 
     Returns
     -------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from bishan_gis.access.doors import Searcher, check_cutoffs, read_doors, turn_co
 from bishan_gis.access.place_tables import whole_ms
 from bishan_gis.network.jit import njit
 from bishan_gis.network.star import NOT_REACHED
+from bishan_gis.progress import Progress, in_threads
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -124,6 +126,8 @@ def reached_streets(
     direction: str = "to",
     max_snap_m: float = 300.0,
     dissolve: bool = False,
+    threads: int = 2,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """List the streets within each cutoff of each place, cut where the time ends.
 
@@ -142,6 +146,10 @@ def reached_streets(
         Places farther from every street reach nothing [m].
     dissolve : bool
         Streets near any of the places, called ``any``.
+    threads : int
+        Places worked on at the same time; the result does not depend on it.
+    progress : callable or bool, optional
+        Called with places done and in all; True draws a bar.
 
     Returns
     -------
@@ -187,14 +195,16 @@ def reached_streets(
     turned = turn_costs(costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=dissolve)
     searcher = Searcher(network, turned, doors, ends[-1])
-    arrays = searcher.arrays()
-    dist = arrays[0]
-    edges, spans, places, cutoffs = [], [], [], []
-    for i in range(len(doors.ids)):
+    own = local()
+
+    def work(i: int) -> list[tuple[NDArray[np.int64], NDArray[np.float64], int, int]]:
         rows = searcher.rows(i)
         if len(rows) == 0:
-            continue
-        n = searcher.run(i, *arrays)
+            return []
+        if not hasattr(own, "arrays"):
+            own.arrays = searcher.arrays()
+        dist = own.arrays[0]
+        n, out = searcher.run(i, *own.arrays), []
         near = np.flatnonzero(searcher.near_edges(dist, rows))
         here = doors.on_edges(network, turned, rows)
         for k, cutoff in enumerate(ends):
@@ -211,15 +221,17 @@ def reached_streets(
                 here.leg_ms,
                 whole_ms(cutoff),
             )
-            edges.append(which)
-            spans.append(span)
-            places.append(np.full(len(which), i))
-            cutoffs.append(np.full(len(which), k))
-        dist[arrays[1][:n]] = NOT_REACHED
-    edge: NDArray[np.int64] = np.concatenate([np.zeros(0, dtype=np.int64), *edges])
-    span = np.concatenate([np.zeros((0, 2)), *spans])
-    place = np.concatenate([np.zeros(0, dtype=np.int64), *places])
-    rank = np.concatenate([np.zeros(0, dtype=np.int64), *cutoffs])
+            out.append((which, span, i, k))
+        dist[own.arrays[1][:n]] = NOT_REACHED
+        return out
+
+    found = in_threads(work, range(len(doors.ids)), threads=threads, progress=progress, what="streets")
+    pieces = [piece for part in found for piece in part]
+    size = [len(piece[0]) for piece in pieces]
+    edge: NDArray[np.int64] = np.concatenate([np.zeros(0, dtype=np.int64), *(piece[0] for piece in pieces)])
+    span = np.concatenate([np.zeros((0, 2)), *(piece[1] for piece in pieces)])
+    place = np.repeat(np.array([piece[2] for piece in pieces], dtype=np.int64), size)
+    rank = np.repeat(np.array([piece[3] for piece in pieces], dtype=np.int64), size)
     xy, piece = _cut(network.vertex_x, network.vertex_y, network.vertex_start, edge, span)
     lines: Any = shapely.linestrings(xy, indices=piece) if len(edge) else np.zeros(0, dtype=object)
     ids = np.empty(len(doors.ids), dtype=object)

@@ -15,8 +15,7 @@ convex hulls of the reached nodes to 0.5 to 0.75.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from bishan_gis.access.time_surface import travel_time_surface
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.search import nearest_on_edges, search_bounded
 from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, snap_seeds
+from bishan_gis.progress import Progress, in_threads
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -57,7 +57,7 @@ def union_areas(
     *,
     cutoffs_s: Sequence[float],
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Draw the ground within each cutoff of *any* facility of a service.
 
@@ -77,8 +77,8 @@ def union_areas(
         Cutoffs [s], rising.
     threads : int
         Services drawn at the same time.
-    progress : callable, optional
-        Called with services done and in all.
+    progress : callable or bool, optional
+        Called with services done and in all; True draws a bar.
 
     Returns
     -------
@@ -88,7 +88,6 @@ def union_areas(
     import geopandas as gpd
 
     speed = costs.profile.leg_speed_ms
-    done = [0]
 
     def draw(i: int) -> list[tuple[str, float, shapely.MultiPolygon]]:
         here = by_edge(network, costs, destinations.take(rows_of[i]))
@@ -98,13 +97,10 @@ def union_areas(
             shape = contour_surface(seconds, grid, cutoff, speed)
             if shape is not None:
                 found.append((services[i], cutoff / 60, shape))
-        done[0] += 1
-        if progress:
-            progress(done[0], len(services))
         return found
 
-    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
-        rows = [r for part in pool.map(draw, range(len(services))) for r in part]
+    every = range(len(services))
+    rows = [r for part in in_threads(draw, every, threads=threads, progress=progress, what="areas") for r in part]
     frame = gpd.GeoDataFrame(rows, columns=["service", "cutoff_min", "geometry"], geometry="geometry", crs=network.crs)
     frame.insert(2, "area_km2", frame.area / 1e6)
     return frame
@@ -155,7 +151,7 @@ def facility_circles(
     *,
     cutoffs_s: Sequence[float],
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Draw the service circle of each facility at each cutoff.
 
@@ -175,8 +171,8 @@ def facility_circles(
         Cutoffs [s], rising.
     threads : int
         Facilities drawn at the same time.
-    progress : callable, optional
-        Called with facilities done and in all.
+    progress : callable or bool, optional
+        Called with facilities done and in all; True draws a bar.
 
     Returns
     -------
@@ -197,7 +193,6 @@ def facility_circles(
     work = list(keys.itertuples(index=False, name=None))
     chunks = np.array_split(np.arange(len(work)), max(len(work) // _BATCH, 1))
     everyone = np.zeros(costs.n_states, dtype=np.int32)
-    done = [0]
 
     def draw(chunk: NDArray[np.int64]) -> list[tuple[str, str, float, int, shapely.MultiPolygon]]:
         dist = np.full(costs.n_states, NOT_REACHED, dtype=np.int32)
@@ -226,14 +221,11 @@ def facility_circles(
                     rows_out.append((facility_id, service, cutoff / 60, inside))
                     fields.append(window[0])
                     corners.append(window[1])
-        out = _assemble(rows_out, *contour_windows(fields, corners, grid)) if fields else []
-        done[0] += len(chunk)
-        if progress:
-            progress(done[0], len(work))
-        return out
+        return _assemble(rows_out, *contour_windows(fields, corners, grid)) if fields else []
 
-    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
-        found = [r for part in pool.map(draw, chunks) for r in part]
+    sizes = [len(chunk) for chunk in chunks]
+    parts = in_threads(draw, chunks, threads=threads, progress=progress, what="facilities", sizes=sizes)
+    found = [r for part in parts for r in part]
     columns = ["facility_id", "service", "cutoff_min", "people", "geometry"]
     frame = gpd.GeoDataFrame(found, columns=columns, geometry="geometry", crs=network.crs)
     frame.insert(4, "area_km2", frame.area / 1e6)
@@ -252,7 +244,7 @@ def service_areas(
     max_snap_m: float = 300.0,
     dissolve: bool = False,
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Draw the ground within each cutoff of each place.
 
@@ -278,8 +270,8 @@ def service_areas(
         Draw the ground of any of the places as one, called ``any``.
     threads : int
         Batches of places drawn at the same time.
-    progress : callable, optional
-        Called with places done and in all.
+    progress : callable or bool, optional
+        Called with places done and in all; True draws a bar.
 
     Returns
     -------
@@ -333,7 +325,6 @@ def service_areas(
     margin = off_network_m + 2 * grid_m
     laid = {"step_m": grid_m, "off_network_m": off_network_m, "max_snap_m": max_snap_m}
     frontier = network.node_frontier[turned.state_node]
-    done = [0]
 
     def draw(batch: NDArray[np.int64]) -> dict[tuple[int, float], tuple[bool, Any]]:
         arrays = searcher.arrays()
@@ -363,15 +354,13 @@ def service_areas(
             for w in np.unique(window_of):
                 place, cutoff, cut = keys[w]
                 out[place, cutoff] = (cut, shapes[w])
-        done[0] += len(batch)
-        if progress:
-            progress(done[0], len(doors.ids))
         return out
 
     found: dict[tuple[int, float], tuple[bool, Any]] = {}
-    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
-        for part in pool.map(draw, neighbours(doors, 2 * ends[-1] * turned.top_speed_ms, network)):
-            found.update(part)
+    batches = neighbours(doors, 2 * ends[-1] * turned.top_speed_ms, network)
+    sizes = [len(batch) for batch in batches]
+    for part in in_threads(draw, batches, threads=threads, progress=progress, what="service areas", sizes=sizes):
+        found.update(part)
     nothing = (False, shapely.MultiPolygon())
     rows = []
     for i, place in enumerate(doors.ids):

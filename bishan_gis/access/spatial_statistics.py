@@ -14,6 +14,7 @@ import pandas as pd
 
 from bishan_gis.access.neighbours import Neighbours, find_neighbours
 from bishan_gis.errors import InputError, NoDataError, SchemaError
+from bishan_gis.progress import Progress, counting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -171,7 +172,7 @@ def _tails(random: NDArray[np.float64], observed: float) -> float:
 
 
 def _conditional_p(
-    number: NDArray[np.float64], neighbours: Neighbours, permutations: int, seed: int
+    number: NDArray[np.float64], neighbours: Neighbours, permutations: int, seed: int, progress: Progress | None
 ) -> NDArray[np.float64]:
     """Return for each cell how rarely as many others, drawn at random, have a sum as far out as its neighbours."""
     n, count = len(number), neighbours.counts.to_numpy()
@@ -179,9 +180,11 @@ def _conditional_p(
     draws = np.array([rng.permutation(n - 1)[: count.max()] for _ in range(permutations)])
     own = np.bincount(neighbours.focal, weights=number[neighbours.neighbour], minlength=n)
     out = np.empty(n)
-    for i in range(n):
-        others = draws[:, : count[i]]
-        out[i] = _tails(number[others + (others >= i)].sum(axis=1), own[i])
+    with counting(progress, n, "permutations") as step:
+        for i in range(n):
+            others = draws[:, : count[i]]
+            out[i] = _tails(number[others + (others >= i)].sum(axis=1), own[i])
+            step(1)
     return out
 
 
@@ -216,6 +219,7 @@ def local_moran(
     permutations: int = 999,
     seed: int = 0,
     alpha: float = 0.05,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Find where like values lie beside like, and where one stands out among its neighbours.
 
@@ -232,6 +236,8 @@ def local_moran(
         Of the arrangements.
     alpha : float
         Share of false finds among the cells marked.
+    progress : callable or bool, optional
+        Called with cells done and in all; True draws a bar.
 
     Returns
     -------
@@ -267,7 +273,7 @@ def local_moran(
         found = esda.Moran_Local(number, _graph(graph, left), permutations=0, seed=seed)
     kind = np.array(["", "high_high", "low_high", "low_low", "high_low"], dtype=object)[found.q]
     # A cell at the mean has I = 0 whatever its neighbours are.
-    p_value = np.where(found.z == 0, 1.0, _conditional_p(number, left, permutations, seed))
+    p_value = np.where(found.z == 0, 1.0, _conditional_p(number, left, permutations, seed, progress))
     return _local_table(state, np.asarray(found.Is, dtype=np.float64), p_value, kind, alpha)
 
 
@@ -278,6 +284,7 @@ def hot_spots(
     permutations: int = 999,
     seed: int = 0,
     alpha: float = 0.05,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Find where high values (hot spots) and low values (cold spots) gather: Gi* of Getis and Ord.
 
@@ -287,7 +294,7 @@ def hot_spots(
         Indexed by cell; a result, not negative. Cells without a finite value are left out.
     neighbours : Neighbours
         Of the same cells; each cell also counts itself.
-    permutations, seed, alpha
+    permutations, seed, alpha, progress
         As :func:`local_moran`.
 
     Returns
@@ -335,4 +342,4 @@ def hot_spots(
         )
     score = np.asarray(found.Zs, dtype=np.float64)
     kind = np.where(score > 0, "hot", "cold").astype(object)
-    return _local_table(state, score, _conditional_p(number, left, permutations, seed), kind, alpha)
+    return _local_table(state, score, _conditional_p(number, left, permutations, seed, progress), kind, alpha)

@@ -16,6 +16,7 @@ from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import SchemaError, StudyError
 from bishan_gis.measure_settings import load_measures
+from bishan_gis.progress import Progress, counting
 from bishan_gis.schema import check_columns, nearest_name, weakest_kind
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def compute_measures(
     age_groups: Mapping[str, Sequence[str]],
     max_snap_m: Mapping[str, float],
     kind: str = "observed",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Compute every measure of a study.
 
@@ -165,8 +166,8 @@ def compute_measures(
         Mode -> farther from every street is off the network [m].
     kind : str
         What the inputs rest on.
-    progress : callable, optional
-        Called with measures done and in all.
+    progress : callable or bool, optional
+        Called with measures done and in all; True draws a bar.
 
     Returns
     -------
@@ -201,39 +202,39 @@ def compute_measures(
     for m in measures:
         groups.setdefault((m.mode, m.direction, m.offset_min, tuple(measure_services(m))), []).append(m)
     found: dict[str, list[pd.DataFrame]] = {}
-    done = 0
-    for (mode, direction, offset_min, services), members in groups.items():
-        network, costs = networks[mode]
-        points = access_points[mode]
-        points = points[points["service"].isin(services)].assign(offset_s=offset_min * 60)
-        common: dict[str, Any] = {"max_snap_m": max_snap_m[mode], "direction": direction}
-        sets = [m for m in members if m.required]
-        if sets:
-            each = nearest_cost(network, costs, origins, points, search_s=float("inf"), **common).table
-            for m in sets:
-                found[m.name] = [_of_set(m, each, index, kind)]
-            done += len(sets)
-            members = [m for m in members if not m.required]
-            if not members:
-                continue
-        any_of = points.assign(service="any")
-        near = nearest_cost(network, costs, origins, any_of, search_s=float("inf"), **common).table.set_index(index)
-        matrix = None
-        if any(m.measure != "nearest_cost" for m in members):
-            longest = max(m.search_min for m in members if m.measure != "nearest_cost") * 60
-            matrix = travel_matrix(network, costs, origins, points, cutoff_s=longest, **common)
-        for m in members:
-            supply, assumed = _supply(m, facilities)
-            people = cells[list(age_groups[m.demand])].sum(axis=1).set_axis(index)
-            values = (
-                near["value"] if matrix is None or m.measure == "nearest_cost" else _values(m, matrix, supply, people)
-            )
-            table = values if isinstance(values, pd.DataFrame) else values.to_frame(m.search_min * 60)
-            rests_on = weakest_kind([kind, "assumed"]) if assumed else kind
-            found[m.name] = [_rows(m, near, table[c], float(c), rests_on) for c in table.columns]
-            done += 1
-            if progress:
-                progress(done, len(measures))
+    with counting(progress, len(measures), "measures") as step:
+        for (mode, direction, offset_min, services), members in groups.items():
+            network, costs = networks[mode]
+            points = access_points[mode]
+            points = points[points["service"].isin(services)].assign(offset_s=offset_min * 60)
+            common: dict[str, Any] = {"max_snap_m": max_snap_m[mode], "direction": direction}
+            sets = [m for m in members if m.required]
+            if sets:
+                each = nearest_cost(network, costs, origins, points, search_s=float("inf"), **common).table
+                for m in sets:
+                    found[m.name] = [_of_set(m, each, index, kind)]
+                step(len(sets))
+                members = [m for m in members if not m.required]
+                if not members:
+                    continue
+            any_of = points.assign(service="any")
+            near = nearest_cost(network, costs, origins, any_of, search_s=float("inf"), **common).table.set_index(index)
+            matrix = None
+            if any(m.measure != "nearest_cost" for m in members):
+                longest = max(m.search_min for m in members if m.measure != "nearest_cost") * 60
+                matrix = travel_matrix(network, costs, origins, points, cutoff_s=longest, **common)
+            for m in members:
+                supply, assumed = _supply(m, facilities)
+                people = cells[list(age_groups[m.demand])].sum(axis=1).set_axis(index)
+                values = (
+                    near["value"]
+                    if matrix is None or m.measure == "nearest_cost"
+                    else _values(m, matrix, supply, people)
+                )
+                table = values if isinstance(values, pd.DataFrame) else values.to_frame(m.search_min * 60)
+                rests_on = weakest_kind([kind, "assumed"]) if assumed else kind
+                found[m.name] = [_rows(m, near, table[c], float(c), rests_on) for c in table.columns]
+                step(1)
     frames = [frame for m in measures for frame in found[m.name]]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=_COLUMNS)
 

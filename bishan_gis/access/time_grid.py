@@ -14,13 +14,16 @@ from bishan_gis.network.graph import Network
 from bishan_gis.network.jit import njit
 from bishan_gis.network.snap import OFF_NETWORK, entries
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces
+from bishan_gis.progress import in_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from bishan_gis.network.snap import Entries
 
-__all__ = ["TimeGrid", "build_time_grid", "edge_boxes", "time_surface"]
+__all__ = ["TimeGrid", "build_time_grid", "each_band", "edge_boxes", "grid_frame", "time_surface"]
 
 #: Seconds and metres of what is not reached.
 FAR = np.float32(1e6)
@@ -95,10 +98,10 @@ def edge_boxes(network: Network) -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True)
-def _stamp(vx, vy, start, edges, x0, y0, step, reach, edge, fraction, leg):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Write the nearest of `edges`, which rise, into the grid; of equally near ones the first counts."""
-    rows, cols = edge.shape
-    least = np.full((rows, cols), reach * reach)
+def _stamp(vx, vy, start, edges, x0, y0, step, reach, first, last, edge, fraction, leg):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Write the nearest of `edges`, which rise, into some rows of the grid; of equally near ones the first counts."""
+    cols = edge.shape[1]
+    least = np.full((last - first, cols), reach * reach)
     for e in edges:
         total = 0.0
         for i in range(start[e], start[e + 1] - 1):
@@ -110,8 +113,8 @@ def _stamp(vx, vy, start, edges, x0, y0, step, reach, edge, fraction, leg):  # t
             square = dx * dx + dy * dy
             size = np.sqrt(square)
             per = 1.0 / square if square > 0 else 0.0
-            r0 = max(int(np.ceil((min(ay, by) - reach - y0) / step)), 0)
-            r1 = min(int(np.floor((max(ay, by) + reach - y0) / step)), rows - 1)
+            r0 = max(int(np.ceil((min(ay, by) - reach - y0) / step)), first)
+            r1 = min(int(np.floor((max(ay, by) + reach - y0) / step)), last - 1)
             for r in range(r0, r1 + 1):
                 py = y0 + r * step - ay
                 # The stretch of the segment that is within reach of this row, and the columns within reach of that.
@@ -129,15 +132,15 @@ def _stamp(vx, vy, start, edges, x0, y0, step, reach, edge, fraction, leg):  # t
                     t = min(max((px * dx + py * dy) * per, 0.0), 1.0)
                     gap_x, gap_y = px - t * dx, py - t * dy
                     d = gap_x * gap_x + gap_y * gap_y
-                    if d < least[r, c]:
-                        least[r, c] = d
+                    if d < least[r - first, c]:
+                        least[r - first, c] = d
                         edge[r, c] = e
                         fraction[r, c] = (before + t * size) / total if total > 0 else 0.0
             before += size
-    for r in range(rows):
+    for r in range(first, last):
         for c in range(cols):
             if edge[r, c] >= 0:
-                leg[r, c] = np.sqrt(least[r, c])
+                leg[r, c] = np.sqrt(least[r - first, c])
 
 
 def build_time_grid(
@@ -149,6 +152,8 @@ def build_time_grid(
     bounds: NDArray[np.float64] | None = None,
     boxes: NDArray[np.float64] | None = None,
     max_snap_m: float = 300.0,
+    threads: int = 2,
+    step: Callable[[int], None] | None = None,
 ) -> TimeGrid:
     """Lay a grid over the streets: each point of it is entered where :func:`snap_points` would enter a home there.
 
@@ -171,6 +176,10 @@ def build_time_grid(
         What :func:`edge_boxes` returned, for many parts of one network.
     max_snap_m : float
         Places farther from every street are off the network [m].
+    threads : int
+        Bands of rows laid at the same time; the result does not depend on it.
+    step : callable, optional
+        Called with the rows that are done, see :func:`~bishan_gis.progress.counting`.
 
     Returns
     -------
@@ -186,41 +195,78 @@ def build_time_grid(
     reach = off_network_m + 1.5 * step_m
     where = entries(network, usable)
     stamped = where.enter
+    b = edge_boxes(network) if boxes is None else boxes
     if bounds is None:
-        west, south, east, north = (
-            network.vertex_x.min() - reach,
-            network.vertex_y.min() - reach,
-            network.vertex_x.max() + reach,
-            network.vertex_y.max() + reach,
-        )
+        low, high = (np.array([at(network.vertex_x), at(network.vertex_y)]) for at in (np.min, np.max))
+        bounds = np.concatenate([low - reach, high + reach])
     else:
         west, south, east, north = bounds
-        b = edge_boxes(network) if boxes is None else boxes
         over = reach + step_m
         stamped = stamped & (b[0] <= east + over) & (b[2] >= west - over)
         stamped &= (b[1] <= north + over) & (b[3] >= south - over)
-    x0, y0 = np.floor(west / step_m) * step_m, np.floor(south / step_m) * step_m
-    cols, rows = (int(np.ceil((high - low) / step_m)) + 1 for high, low in ((east, x0), (north, y0)))
+    x0, y0, rows, cols = grid_frame(bounds, step_m)
     if rows * cols > _MOST_POINTS:
         raise InputError(
             f"格网过大: {rows:,} x {cols:,} 个点;请加大格网间距 (现为 {step_m:g} m)",
             f"the grid is too large: {rows:,} x {cols:,} points; use a wider spacing (now {step_m:g} m)",
         )
-    place = (float(x0), float(y0), float(step_m))
+    place = (x0, y0, float(step_m))
 
-    def lay(edges: NDArray[np.int64]) -> TimeGrid:
+    def lay(edges: NDArray[np.int64], step: Callable[[int], None] | None) -> TimeGrid:
         edge = np.full((rows, cols), OFF_NETWORK, dtype=np.int32)
         grid = TimeGrid(*place, edge, np.zeros((rows, cols), np.float32), np.full((rows, cols), FAR), off_network_m)
-        vx, vy, start = network.vertex_x, network.vertex_y, network.vertex_start
-        _stamp(vx, vy, start, edges, x0, y0, step_m, reach, edge, grid.fraction, grid.leg_m)
+        lines, out = (network.vertex_x, network.vertex_y, network.vertex_start), (edge, grid.fraction, grid.leg_m)
+
+        def band(part: slice) -> None:
+            low, high = y0 + step_m * part.start - reach - step_m, y0 + step_m * part.stop + reach
+            some = edges[(b[1, edges] <= high) & (b[3, edges] >= low)]
+            _stamp(*lines, some, x0, y0, step_m, reach, part.start, part.stop, *out)
+
+        each_band(band, rows, threads=threads, step=step)
         return grid
 
-    grid = lay(np.flatnonzero(stamped & ~where.island))
+    grid = lay(np.flatnonzero(stamped & ~where.island), step)
     if where.has_islands:
         remote = _remote(network, where, np.flatnonzero(stamped & where.island), max_snap_m - reach)
         if len(remote):
-            _stay(network, where, grid, lay(remote), max_snap_m)
+            _stay(network, where, grid, lay(remote, None), max_snap_m)
     return grid
+
+
+def grid_frame(bounds: NDArray[np.float64], step_m: float) -> tuple[float, float, int, int]:
+    """Return the first column and row [m], and the number of rows and columns of a grid.
+
+    Parameters
+    ----------
+    bounds : ndarray of float64
+        West, south, east, north [m].
+    step_m : float
+        Spacing [m]; the grid is aligned to whole multiples of it.
+    """
+    x0, y0 = (float(np.floor(low / step_m) * step_m) for low in bounds[:2])
+    cols, rows = (int(np.ceil((high - low) / step_m)) + 1 for high, low in ((bounds[2], x0), (bounds[3], y0)))
+    return x0, y0, rows, cols
+
+
+def each_band(
+    work: Callable[[slice], None], rows: int, *, threads: int, step: Callable[[int], None] | None = None
+) -> None:
+    """Do something for all rows of a grid, a band of them in each thread at a time.
+
+    Parameters
+    ----------
+    work : callable
+        Called with the rows of each band.
+    rows : int
+        Rows of the grid.
+    threads : int
+        Bands worked on at the same time.
+    step : callable, optional
+        Called with the rows that are done.
+    """
+    size = max(-(-rows // (4 * threads)), 1) if threads > 1 else max(rows, 1)
+    bands = [slice(k, min(k + size, rows)) for k in range(0, rows, size)]
+    in_threads(work, bands, threads=threads, sizes=[s.stop - s.start for s in bands], step=step)
 
 
 def _remote(network: Network, where: Entries, islands: NDArray[np.int64], least_m: float) -> NDArray[np.int64]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bishan_gis.access.doors import Searcher, check_cutoffs, look_around, read_doors, turn_costs
-from bishan_gis.access.time_grid import FAR, TimeGrid, build_time_grid, edge_boxes, time_surface
+from bishan_gis.access.time_grid import FAR, TimeGrid, build_time_grid, each_band, edge_boxes, grid_frame, time_surface
 from bishan_gis.errors import NoDataError
+from bishan_gis.progress import Progress, counting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,8 @@ def travel_time_surface(
     grid_m: float = 10.0,
     direction: str = "to",
     max_snap_m: float = 300.0,
+    threads: int = 2,
+    progress: Progress | None = None,
 ) -> tuple[TimeGrid, NDArray[np.float32]]:
     """Find the time to or from the nearest of some places on a grid, for rasters.
 
@@ -41,6 +44,10 @@ def travel_time_surface(
         Longest time [s].
     off_network_m, grid_m, direction, max_snap_m
         As in :func:`~bishan_gis.access.service_area.service_areas`.
+    threads : int
+        Bands of rows worked on at the same time; the result does not depend on it.
+    progress : callable or bool, optional
+        Called with rows done and in all; True draws a bar.
 
     Returns
     -------
@@ -85,15 +92,27 @@ def travel_time_surface(
             f"origins: {len(origins)} 个点在 {cutoff_s:g} 秒内均未到达路网;请检查坐标系或 max_snap_m",
             f"origins: none of {len(origins)} places meets a street within {cutoff_s:g} s; check the CRS or max_snap_m",
         )
-    grid = build_time_grid(
-        network,
-        step_m=grid_m,
-        off_network_m=off_network_m,
-        usable=turned.usable,
-        bounds=reach.bounds,
-        boxes=boxes,
-        max_snap_m=max_snap_m,
-    )
-    arrays[0][reach.state] = reach.cost_ms
-    seconds = time_surface(network, turned, grid, arrays[0], doors.on_edges(network, turned, reach.rows))
-    return grid, np.where((seconds <= end) & (grid.leg_m <= off_network_m), seconds, FAR).astype(np.float32)
+    rows = grid_frame(reach.bounds, grid_m)[2]
+    with counting(progress, 2 * rows, "surface") as step:
+        grid = build_time_grid(
+            network,
+            step_m=grid_m,
+            off_network_m=off_network_m,
+            usable=turned.usable,
+            bounds=reach.bounds,
+            boxes=boxes,
+            max_snap_m=max_snap_m,
+            threads=threads,
+            step=step,
+        )
+        arrays[0][reach.state] = reach.cost_ms
+        here = doors.on_edges(network, turned, reach.rows)
+        seconds = np.empty(grid.edge.shape, dtype=np.float32)
+
+        def work(rows: slice) -> None:
+            box = (rows, slice(None))
+            found = time_surface(network, turned, grid, arrays[0], here, box=box)
+            seconds[box] = np.where((found <= end) & (grid.leg_m[box] <= off_network_m), found, FAR)
+
+        each_band(work, len(seconds), threads=threads, step=step)
+    return grid, seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bishan_gis.access.decay import Decay
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
+    from bishan_gis.progress import Progress
 
 __all__ = ["fold_travel_matrix", "travel_blocks", "travel_matrix"]
 
@@ -33,7 +34,7 @@ def travel_blocks(
     direction: str = "to",
     engine: str = "auto",
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Generator[pd.DataFrame, None, None]:
     """Yield the travel matrix in blocks of destinations.
 
@@ -64,9 +65,7 @@ def travel_blocks(
     return _tables(search, threads, progress)
 
 
-def _tables(
-    search: PairSearch, threads: int, progress: Callable[[int, int], None] | None
-) -> Generator[pd.DataFrame, None, None]:
+def _tables(search: PairSearch, threads: int, progress: Progress | None) -> Generator[pd.DataFrame, None, None]:
     from_ids, to_ids = pd.CategoricalDtype(search.origin_ids), pd.CategoricalDtype(search.destination_ids)
     with closing(search.blocks(threads=threads, progress=progress)) as blocks:
         for block in blocks:
@@ -91,7 +90,7 @@ def travel_matrix(
     direction: str = "to",
     engine: str = "auto",
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Find the time of every pair of origin and destination within a cutoff.
 
@@ -118,8 +117,8 @@ def travel_matrix(
         ``numba``; ``scipy``: slower, equal to the millisecond; ``auto``: numba where it is installed.
     threads : int
         Blocks searched at the same time.
-    progress : callable, optional
-        Called with blocks done and in all.
+    progress : callable or bool, optional
+        Called with blocks done and in all; True draws a bar.
 
     Returns
     -------
@@ -189,7 +188,7 @@ def fold_travel_matrix(
     direction: str = "to",
     engine: str = "auto",
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Add up weighed supply over the travel matrix of every origin, without ever holding the matrix.
 
@@ -213,8 +212,8 @@ def fold_travel_matrix(
         As :func:`travel_matrix`.
     threads : int
         Blocks searched at the same time.
-    progress : callable, optional
-        Called with blocks done and in all.
+    progress : callable or bool, optional
+        Called with blocks done and in all; True draws a bar.
 
     Returns
     -------

@@ -5,7 +5,6 @@ Everything runs on flat arrays; a bridge that passes over a street without a com
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
     from shapely import MultiPolygon, Polygon
+
+    from bishan_gis.progress import Progress
 
 __all__ = ["STREETS_LEFT_OUT", "build_network", "hilbert_order", "network_from_osm", "structure_code"]
 
@@ -182,7 +183,7 @@ def network_from_osm(
     extent: Polygon | MultiPolygon | None = None,
     kind: str = "observed",
     controls: bool | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Network:
     """Read the streets of an OSM file and build their network; areas and places are skipped.
 

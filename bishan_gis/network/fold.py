@@ -7,8 +7,6 @@ each number of theirs side by side with the other 15, and what is near enough is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from bishan_gis.network.jit import njit
 from bishan_gis.network.lanes import FAR, LANES, pull, relax, tally
 from bishan_gis.network.search import along_edge, search_bounded
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces, Seeds
+from bishan_gis.progress import Progress, in_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -313,7 +312,7 @@ def fold_sums(
     cutoffs_ms: NDArray[np.int64],
     weights: NDArray[np.float64] | None = None,
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Add up what each origin reaches within each cutoff, and by weights that depend on the cost.
 
@@ -333,8 +332,8 @@ def fold_sums(
         Weight of every cost in ms: costs are whole, so the table is exact.
     threads : int
         Parts folded at the same time; the result does not depend on it.
-    progress : callable, optional
-        Called with parts done and in all.
+    progress : callable or bool, optional
+        Called with parts done and in all; True draws a bar.
 
     Returns
     -------
@@ -389,15 +388,11 @@ def fold_sums(
         decayed,
     )
     parts = range(0, sources.count, step)
-    pool = ThreadPoolExecutor(max_workers=max(threads, 1))
-    try:
-        jobs = [pool.submit(_fold, a, min(a + step, sources.count), group, *arguments) for a in parts]
-        for done, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            if progress:
-                progress(done, len(jobs))
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def work(a: int) -> None:
+        _fold(a, min(a + step, sources.count), group, *arguments)
+
+    in_threads(work, parts, threads=threads, progress=progress, what="sums")
     back = np.argsort(order, kind="stable")
     shape = (sources.count, columns)
     return sums[back].reshape(*shape, len(cutoffs_ms)), decayed[back].reshape(*shape, len(table))

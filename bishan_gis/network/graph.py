@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import folium
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from shapely import MultiPolygon, Polygon
 
     from bishan_gis.network.rules import Rules
+    from bishan_gis.progress import Progress
 
 __all__ = ["CONTROLS", "STRUCTURES", "Network"]
 
@@ -133,7 +133,7 @@ class Network:
         extent: Polygon | MultiPolygon | None = None,
         kind: str = "observed",
         controls: bool | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Network:
         """Read the streets of an OSM file that one mode of travel may use.
 
@@ -153,8 +153,8 @@ class Network:
             What an edge rests on when its way has no ``data_kind`` tag.
         controls : bool, optional
             Cut streets at signals, crossings and signs; left out, all modes but walking do.
-        progress : callable, optional
-            Called with the number of objects read.
+        progress : callable or bool, optional
+            As :func:`bishan_gis.load_osm`.
 
         Returns
         -------

@@ -5,14 +5,14 @@ The kernels are compiled once by numba and kept in its cache.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bishan_gis.network.jit import njit
 from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, junction_nodes, leg_costs
+from bishan_gis.progress import in_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -170,7 +170,12 @@ def search_bounded(start, target, cost, seed_node, seed_cost, limit, dist, touch
 
 
 def search_nearest(
-    star: StarGraph, seeds: Sequence[Seeds], *, limit_ms: int = NO_LIMIT, threads: int = 2
+    star: StarGraph,
+    seeds: Sequence[Seeds],
+    *,
+    limit_ms: int = NO_LIMIT,
+    threads: int = 2,
+    step: Callable[[int], None] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Find the cost from the nearest seed to every node, for several sets of seeds.
 
@@ -184,6 +189,8 @@ def search_nearest(
         Largest cost that counts, inclusive [ms].
     threads : int
         Sets searched at the same time.
+    step : callable, optional
+        Called with 1 after each set, see :func:`~bishan_gis.progress.counting`.
 
     Returns
     -------
@@ -212,8 +219,7 @@ def search_nearest(
             links = (star.start, star.target, star.cost_ms)
             _nearest(*links, node[a:b], paid[a:b], who[a:b], limit, shift, span, cost[i], label[i])
 
-    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
-        list(pool.map(run, range(len(seeds))))
+    in_threads(run, range(len(seeds)), threads=threads, step=step)
     return cost, label
 
 

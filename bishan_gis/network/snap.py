@@ -13,6 +13,7 @@ import numpy as np
 
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.graph import STRUCTURES, Network
+from bishan_gis.progress import Progress, counting
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,8 @@ __all__ = ["OFF_NETWORK", "EdgeTree", "Entries", "Snaps", "enterable", "entries"
 OFF_NETWORK = -1
 #: Travellers (masks of usable edges) whose trees are kept per network.
 _KEPT = 4
+#: Points snapped at once: a second's work can be counted, and ended.
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,6 +262,7 @@ def snap_points(
     max_snap_m: float,
     usable: NDArray[np.bool_] | None = None,
     island_m: float | None = None,
+    progress: Progress | None = None,
 ) -> Snaps:
     """Snap points to the nearest place on any street that can be entered there.
 
@@ -279,6 +283,8 @@ def snap_points(
     island_m : float, optional
         Parts of the streets shorter than this in all are islands, see :func:`find_islands` [m]; 0: none are. Left
         out, it is that of the network, if it has one.
+    progress : callable or bool, optional
+        Called with points done and in all; True draws a bar.
 
     Returns
     -------
@@ -315,16 +321,23 @@ def snap_points(
             raise InputError(f"{name} = {value}: 须为{zh} 0 的米数", f"{name} = {value}: must be {en} metres")
     points: Any = shapely.points(_numbers(x, "x"), _numbers(y, "y"))
     where = entries(network, usable, island_m=least)
-    snaps = where.tree(network, settled=False).nearest(points, max_snap_m)
+    tree = where.tree(network, settled=False)
+    with counting(progress, len(points), "snapping") as step:
+        parts = [points[a : a + _AT_ONCE] for a in range(0, len(points), _AT_ONCE)] or [points]
+        found = []
+        for part in parts:
+            found.append(tree.nearest(part, max_snap_m))
+            step(len(part))
+    snaps = Snaps(*(np.concatenate([getattr(s, name) for s in found]) for name in ("edge", "fraction", "leg_m")))
     if not where.has_islands:
         return snaps if least == 0 else replace(snaps, moved=np.zeros(len(snaps), dtype=np.bool_))
     on = np.flatnonzero((snaps.edge != OFF_NETWORK) & where.island[snaps.edge])
     other = where.tree(network, settled=True).nearest(points[on], max_snap_m)
-    found = other.edge != OFF_NETWORK
+    better = other.edge != OFF_NETWORK
     moved = np.zeros(len(snaps), dtype=np.bool_)
-    moved[on] = found
+    moved[on] = better
     for mine, theirs in ((snaps.edge, other.edge), (snaps.fraction, other.fraction), (snaps.leg_m, other.leg_m)):
-        mine[moved] = theirs[found]
+        mine[moved] = theirs[better]
     return replace(snaps, moved=moved)
 
 

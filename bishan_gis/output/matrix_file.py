@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
+    from bishan_gis.progress import Progress
 
 __all__ = ["read_matrix_metadata", "write_travel_matrix"]
 
@@ -37,7 +37,7 @@ def write_travel_matrix(
     direction: str = "to",
     engine: str = "auto",
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """Write the travel matrix to a Parquet file, one row group per block of destinations.
 
@@ -58,8 +58,8 @@ def write_travel_matrix(
         As :func:`~bishan_gis.access.travel_matrix.travel_matrix`.
     threads : int
         Blocks searched at the same time.
-    progress : callable, optional
-        Called with blocks done and in all.
+    progress : callable or bool, optional
+        Called with blocks done and in all; True draws a bar.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def _write(
     search: PairSearch,
     about: dict[str, Any],
     threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -8,7 +8,7 @@ nodes, broken relations, rings of two points) are read as far as they go, and wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
     from shapely import Polygon
+
+    from bishan_gis.progress import Progress
 
 __all__ = ["AREA_KEYS", "LEFT_OUT", "POINT_KEYS", "SUFFIXES", "WAY_KEYS", "OsmData", "Restriction"]
 __all__ += ["describe_osm", "load_osm"]
@@ -167,7 +169,7 @@ def load_osm(
     point_keys: Iterable[str] = POINT_KEYS,
     area_keys: Iterable[str] = AREA_KEYS,
     restrictions: bool = True,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> OsmData:
     """Read an OSM file.
 
@@ -180,8 +182,9 @@ def load_osm(
         An object with one of these keys is kept. A closed ``highway`` is an area only with ``area=yes``.
     restrictions : bool
         Read the relations that forbid turns.
-    progress : callable, optional
-        Called with the number of objects seen so far, every 20,000 objects.
+    progress : callable or bool, optional
+        Called every 20,000 objects with the number seen so far and 0, as nobody knows how many there will be; True
+        draws a bar.
 
     Returns
     -------

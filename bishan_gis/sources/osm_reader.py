@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.errors import OutputError
+from bishan_gis.progress import Progress, counting
 from bishan_gis.sources.opl import opl_fields, opl_nodes, opl_tags, write_opl
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class OsmReader:
         self.closed: set[int] = set()
         self.whole: set[int] = set()
 
-    def read(self, file: Path, progress: Callable[[int], None] | None) -> tuple[dict[str, str], Polygon | None]:
+    def read(self, file: Path, progress: Progress | None) -> tuple[dict[str, str], Polygon | None]:
         """Read the file to its end: points and ways as text, then areas and relations one by one."""
         name = file.name.lower()
         form = next(f for f in ("pbf", "osm.gz", "osm.bz2", "osm") if name.endswith(f))
@@ -117,8 +118,9 @@ class OsmReader:
                         f"no space left in {folder} to read {file.name}; free some, or set TMPDIR",
                     ) from err
                 raise
-            seen = self._take_lines(text, progress)
-        self._take_areas(file, form, seen, progress)
+            with counting(progress, 0, file.name) as step:
+                seen = self._take_lines(text, step)
+                self._take_areas(file, form, seen, step)
         return header, box
 
     def _head(self, file: Path, form: str) -> tuple[dict[str, str], Polygon | None]:
@@ -135,7 +137,7 @@ class OsmReader:
         low, high = frame.bottom_left, frame.top_right
         return header, shapely.box(low.lon, low.lat, high.lon, high.lat)
 
-    def _take_lines(self, text: Path, progress: Callable[[int], None] | None) -> int:
+    def _take_lines(self, text: Path, step: Callable[[int], None]) -> int:
         seen = 0
         with text.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             for seen, line in enumerate(lines, 1):
@@ -144,12 +146,12 @@ class OsmReader:
                     self._take_way(fields)
                 else:
                     self._take_node(fields)
-                if progress is not None and seen % _PROGRESS_STEP == 0:
-                    progress(seen)
+                if seen % _PROGRESS_STEP == 0:
+                    step(_PROGRESS_STEP)
         self._place_ways()
         return seen
 
-    def _take_areas(self, file: Path, form: str, seen: int, progress: Callable[[int], None] | None) -> None:
+    def _take_areas(self, file: Path, form: str, seen: int, step: Callable[[int], None]) -> None:
         import osmium
         from osmium.filter import EntityFilter, KeyFilter
 
@@ -177,8 +179,8 @@ class OsmReader:
                 self._take_area(item)
             else:
                 self._take_relation(item)
-            if progress is not None and count % _PROGRESS_STEP == 0:
-                progress(count)
+            if count % _PROGRESS_STEP == 0:
+                step(_PROGRESS_STEP)
 
     def _take_node(self, fields: dict[str, str]) -> None:
         x, y = fields.get("x", "x")[1:], fields.get("y", "y")[1:]
