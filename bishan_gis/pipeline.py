@@ -21,6 +21,7 @@ from bishan_gis.schema import weakest_kind
 from bishan_gis.stages.notes import run_notes
 from bishan_gis.stages.steps import (
     age_groups,
+    barrier_lines,
     check_any,
     count_once,
     count_services,
@@ -280,6 +281,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         zone_measures=zone_measures,
         networks={mode: pair[0] for mode, pair in networks.items()},
         unused=data.unused,
+        barrier_lines=barrier_lines(data),
     )
 
 

@@ -69,6 +69,8 @@ class Results:
         Gaps, policy and sites, where the run looked for them.
     unused : pandas.DataFrame or None
         Rows of facility tables that were not used, and why.
+    barrier_lines : geopandas.GeoDataFrame or None
+        ``kind, name`` and lines of railways, rivers and canals.
     """
 
     study: Study
@@ -100,6 +102,7 @@ class Results:
     networks: dict[str, Network] = field(default_factory=dict)
     findings: Findings | None = None
     unused: pd.DataFrame | None = None
+    barrier_lines: gpd.GeoDataFrame | None = None
 
     @property
     def cutoffs_min(self) -> list[float]:

@@ -7,6 +7,7 @@ import csv
 import json
 from dataclasses import replace
 from importlib.resources import files
+from types import SimpleNamespace
 
 import geopandas as gpd
 import jsonschema
@@ -18,6 +19,7 @@ import shapely
 from fake_results import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from osm_xml import OsmXml
 from toy import EAST, NORTH, TOY_CRS, grid_network, make_network
 
 from bishan_gis.access.nearest import nearest_cost
@@ -37,12 +39,22 @@ from bishan_gis.planning.gap_areas import area_geometry, find_gap_areas
 from bishan_gis.planning.gap_cells import cell_gaps, gap_people
 from bishan_gis.planning.gap_changes import compare_gaps
 from bishan_gis.planning.gap_describe import known_barriers
-from bishan_gis.planning.gap_reasons import NO_REASON, REASONS, barriers_between, gap_reasons, straight_distances
+from bishan_gis.planning.gap_places import cell_places, place_rows, place_sums
+from bishan_gis.planning.gap_reasons import (
+    NO_REASON,
+    REASONS,
+    barriers_between,
+    crossed_lines,
+    gap_reasons,
+    straight_distances,
+)
 from bishan_gis.planning.gap_words import gap_sentence
 from bishan_gis.planning.gaps import find_gaps
 from bishan_gis.planning.sensitivity import gap_band
 from bishan_gis.planning.standards import COLUMNS as STANDARD_COLUMNS
 from bishan_gis.sources.gap_files import load_gaps
+from bishan_gis.sources.osm import load_osm
+from bishan_gis.stages.steps import barrier_lines
 from bishan_gis.study import Standards
 
 NAN = np.nan
@@ -276,6 +288,42 @@ def test_areas_by_hand():
     assert area_geometry(found, cells).area.tolist() == [pytest.approx(20_000), pytest.approx(10_000)]
 
 
+def test_places_by_hand():
+    """Two townships of two cells each; a lacks both services, b and d the school, c nothing.
+
+    The school should be 10 minutes away: a 12, b 90, d no path. The park: a 11.
+    """
+    cells = _cells({"a": (0, 0), "b": (3000, 0), "c": (0, 9000), "d": (0, 5000)}, [10, 20, 40, 30])
+    cells["zone_id"] = ["1", "1", "2", "2"]
+    school = {"a": (720, "reached", NAN), "b": (5400, "reached", NAN), "c": (60, "reached", NAN)}
+    school["d"] = (NAN, "unreachable", NAN)
+    park = {c: (660 if c == "a" else 60, "reached", NAN) for c in "abcd"}
+    access = pd.concat([_access(school), _access(park, "park")])
+    gaps = cell_gaps(access, cells, _targets(school=10, park=10))
+    reasons = np.where(gaps.deficient, REASONS.index("distance"), NO_REASON).astype(np.uint8)
+    reasons[0, 3] = REASONS.index("not_connected")
+    place, places = cell_places(cells, cells, zone_names={"1": "甲镇", "2": "乙镇"})
+    # The people of 甲镇 live on average at x = 2000; those of 乙镇 at y = 7286.
+    assert [places[i]["place_zh"] for i in place] == ["甲镇西部", "甲镇东部", "乙镇北部", "乙镇南部"]
+    people = cells["people"].to_numpy()
+    sums = place_sums(gaps, reasons, people, place, len(places))
+    targets = [
+        {"service": s, "name_zh": zh, "name_en": s, "weight": w}
+        for s, zh, w in (("school", "小学", 1), ("park", "公园", 0.5))
+    ]
+    rows = place_rows(places, place, people, gaps.deficient, sums, targets)
+    # 乙镇南部: 30 people without a path at 60 minutes; 甲镇东部: 20 x 80, at most 60; 甲镇西部: 10 x 2 + half of 10 x 1.
+    assert [(r["place_zh"], r["people_lacking"], r["score"]) for r in rows] == [
+        ("乙镇南部", 30, 1800.0),
+        ("甲镇东部", 20, 1200.0),
+        ("甲镇西部", 10, 25.0),
+    ]
+    assert [m["service"] for m in rows[2]["missing"]] == ["park", "school"]
+    assert (rows[2]["severity_person_min"], rows[2]["help_service"], rows[2]["cells"]) == (30.0, "school", [0])
+    assert rows[1]["severity_person_min"] == 1600.0
+    assert "接通道路" in rows[0]["text_zh"]
+
+
 def test_sentences_say_each_reason():
     base = {"place_zh": "西镇", "place_en": "West", "service_zh": "小学", "service_en": "school", "people": 1200}
     base |= {"level_min": 10.0, "state": "deficient", "nearest_min": 18.2, "straight_m": 640.0, "detour_ratio": 1.9}
@@ -289,6 +337,9 @@ def test_sentences_say_each_reason():
         assert zh in gap_sentence(row)
         assert en in gap_sentence(row, "en")
         assert "1,200 人步行 10 分钟内没有小学" in gap_sentence(row)
+    row = {**base, "reason": "distance", "facility_name": "", "nearest_min": 393.0}
+    assert "最近的小学步行约 6.5 小时" in gap_sentence(row)
+    assert "about 6.5 hours away" in gap_sentence(row, "en")
     for state, reason, zh in (
         ("unknown", "off_network", "无法判断"),
         ("unknown", "data_edge", "扩大数据范围"),
@@ -303,7 +354,7 @@ def test_a_study_from_results_to_files(toy_results, tmp_path):
     record = write_gaps(gaps, tmp_path)
     jsonschema.validate(record, SCHEMA, cls=jsonschema.Draft202012Validator)
     assert load_gaps(tmp_path) == json.loads(json_text(record))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["gaps.csv", "gaps.geojson", "gaps.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["gaps.csv", "gaps.geojson", "gaps.json", "places.csv"]
     people = gaps.people
     sums = people.groupby(["service", "age_group", "zone_kind"])[
         ["people", "people_covered", "people_deficient", "people_unknown", "people_no_path"]
@@ -318,6 +369,17 @@ def test_a_study_from_results_to_files(toy_results, tmp_path):
     )
     by_age = whole.drop("all", level="age_group").groupby("service").sum()
     assert by_age.loc[everybody.index].to_numpy().tolist() == everybody.to_numpy().tolist(), "ages add up"
+    # Each person who lacks something is in one place once, and services add up over the places.
+    assert sum(p["people_lacking"] for p in record["places"]) == gaps.people_lacking
+    lists = {
+        s: sum(m["people"] for p in record["places"] for m in p["missing"] if m["service"] == s)
+        for s in record["levels"]
+    }
+    assert lists == everybody["people_deficient"].to_dict()
+    assert [p["rank"] for p in record["places"]] == list(range(1, len(record["places"]) + 1))
+    with (tmp_path / "places.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [r["place_zh"] for r in rows] == [p["place_zh"] for p in record["places"]]
     one = find_gaps(toy_results, zones=["西镇"], services=["kindergarten"]).areas.table
     rows = gaps.areas.table
     rows = rows[(rows["zone_name"] == "西镇") & (rows["service"] == "kindergarten")]
@@ -397,12 +459,61 @@ def test_capacity_is_judged_only_where_it_is_known(toy_results, tmp_path):
     jsonschema.validate(gap_record(few), SCHEMA, cls=jsonschema.Draft202012Validator)
 
 
-def test_known_barriers_are_water_and_motorways(toy_results):
-    water = gpd.GeoDataFrame({"osm_id": [1]}, geometry=[_square(0, 0)], crs=TOY_CRS)
+def test_known_barriers_have_names(toy_results):
+    water = gpd.GeoDataFrame({"osm_id": [1], "name": ["秀湖"]}, geometry=[_square(0, 0)], crs=TOY_CRS)
     network = replace(toy_results.network, edge_highway=np.full(toy_results.network.n_edges, "motorway", dtype=object))
     found = known_barriers(replace(toy_results, water=water, networks={"drive": network}))
     assert found["kind"].value_counts().to_dict() == {"motorway": network.n_edges, "water": 1}
+    assert found["name"].iloc[0] == "秀湖"
     assert known_barriers(replace(toy_results, water=None, networks={})) is None
+
+
+def test_railways_and_rivers_are_barriers_where_they_lie_on_the_ground(toy_results, tmp_path):
+    xml = OsmXml()
+    for i in range(5):
+        xml.node(2 * i + 1, 100 + 100 * i, -50).node(2 * i + 2, 100 + 100 * i, 50)
+    xml.way(1, [1, 2], railway="rail", name="成渝铁路").way(2, [3, 4], waterway="canal")
+    xml.way(3, [5, 6], railway="rail", tunnel="yes").way(4, [7, 8], railway="light_rail", bridge="viaduct")
+    xml.way(5, [9, 10], waterway="stream")  # one steps over it
+    (tmp_path / "a.osm").write_text(f"<osm version='0.6'>{''.join(xml.parts)}</osm>", encoding="utf-8")
+    data = SimpleNamespace(osm=load_osm(tmp_path / "a.osm"), crs=TOY_CRS)
+    lines = barrier_lines(data)
+    assert lines[["kind", "name"]].to_numpy().tolist() == [["railway", "成渝铁路"], ["river", ""]]
+    found = known_barriers(replace(toy_results, water=None, networks={}, barrier_lines=lines))
+    east, north = 620_000.0, 3_280_000.0  # the corner of OsmXml
+    for start, end, said in (
+        (0, 90, ("", "")),
+        (0, 110, ("railway", "成渝铁路")),
+        (150, 260, ("river", "")),
+        (250, 650, ("", "")),
+    ):
+        ends = [np.array([[east + x, north]]) for x in (start, end)]
+        assert barriers_between(*ends, found) == [said]
+
+
+def test_who_walks_about_as_far_as_the_crow_flies_is_not_behind_a_barrier():
+    """At 4 km/h 5 minutes are 333 m; all are 300 m away and walk 340, 400, 400 and 440 m."""
+    metres = [340.0, 400.0, 400.0, 440.0]
+    cells = _cells({"a": (-300, 0), "b": (0, 300), "c": (300, 0), "d": (0, -300)})
+    access = _access({c: (m * 0.9, "reached", NAN) for c, m in zip("abcd", metres, strict=True)})
+    gaps = cell_gaps(access, cells, _targets(school=5))
+    school = pd.DataFrame({"service": ["school"], "x": [EAST], "y": [NORTH]})
+    straight = straight_distances(gaps, cells, school)
+    walls = gpd.GeoDataFrame(
+        {"kind": ["railway"], "name": [""]},
+        geometry=[shapely.LineString([(EAST + 50, NORTH - 50), (EAST + 50, NORTH + 50)])],
+        crs=TOY_CRS,
+    )
+    crossed = crossed_lines(gaps, cells, school, walls, wanted=gaps.deficient)
+    assert crossed.tolist() == [[False, False, True, False]]
+    everywhere = np.ones_like(crossed)
+    for wall, said in (
+        (None, ["distance", "distance", "distance", "detour"]),
+        (crossed, ["distance", "distance", "detour", "detour"]),
+        (everywhere, ["distance", "detour", "detour", "detour"]),  # 340 m: a crossing there would not shorten it
+    ):
+        codes = gap_reasons(gaps, straight, speed_ms=ADULT.speed_ms, crossed=wall)
+        assert [REASONS[k] for k in codes[0]] == said
 
 
 def _record(groups, people=(1, 2, 4, 8, 16), study="s", zones=(), level=10.0):
@@ -488,7 +599,7 @@ def test_bad_selections_are_all_named_at_once(toy_results):
 @pytest.mark.parametrize(
     ("spoil", "error"),
     [
-        (lambda r: r.update(version=2), SchemaError),
+        (lambda r: r.update(version=3), SchemaError),
         (lambda r: r.pop("cells"), SchemaError),
         (lambda r: r["deficient"].update(x=[[10**9]]), SchemaError),
         (lambda r: r["deficient"].update(x=[["a"]]), SchemaError),

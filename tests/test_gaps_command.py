@@ -40,12 +40,13 @@ def test_files_and_table(study, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "覆盖缺口" in done.stdout
     assert "1. " in done.stdout
+    assert done.stdout.index("按地点") < done.stdout.index("按服务") < done.stdout.index("1. ")
     text = (_written(study) / "gaps.json").read_bytes()
     assert text == (tmp_path / "copy.json").read_bytes()
     jsonschema.validate(json.loads(text), SCHEMA, cls=jsonschema.Draft202012Validator)
     assert {"gaps.json", "gaps.csv", "gaps.geojson"} <= {p.name for p in _written(study).iterdir()}
     english = _gaps(study, "--lang", "en")
-    assert "coverage gaps" in english.stdout
+    assert "coverage gaps by place" in english.stdout
     assert "people have no" in english.stdout
 
 
@@ -146,6 +147,13 @@ def test_since_tells_what_closed(tmp_path):
     assert kindergarten["people_opened"] == 0
     assert all(r["people_opened"] == r["people_closed"] == 0 for r in rows.values())
     assert {a["change"] for a in record["changes"]["areas"]} <= {"closed", "shrunk"}
+    assert {a["place_zh"][:2] for a in record["changes"]["areas"]} == {"东镇"}
+    shown = _gaps(study, "--since", _written(study), "--lang", "zh")  # the files are those of the run just now
+    assert "减少" not in shown.stdout
+    (study.parent / "old.json").write_text(json.dumps(before), encoding="utf-8")
+    shown = _gaps(study, "--since", study.parent / "old.json").stdout
+    assert f"幼儿园: 新增 0, 减少 {was - now} 人" in shown
+    assert re.search(r"  东镇.*: 幼儿园 (消除|缩小), ", shown)
     assert {i for a in record["changes"]["areas"] for i in a["gap_ids_before"]} <= {g["gap_id"] for g in before["gaps"]}
     assert _gaps(study, "--since", _written(study), "--zone", "西镇").exit_code == 2, "another selection of zones"
 

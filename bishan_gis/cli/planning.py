@@ -142,7 +142,11 @@ def gaps(
         elif not quiet:
             import json as reader
 
-            show_gaps(reader.loads(text), state["lang"], files=f"{loaded.processed / 'gaps'}{suffix}")
+            show_gaps(
+                reader.loads(text),
+                state["lang"],
+                files=f"{loaded.processed}: gaps{suffix}.json .csv .geojson, places{suffix}.csv",
+            )
         lacking = answers.people_lacking(text) if fail_above is not None else 0
         if fail_above is not None and lacking > fail_above:
             zh, en = (

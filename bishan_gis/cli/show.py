@@ -78,15 +78,31 @@ def show_comparison(found: Any, after: Any, services: dict[str, dict[str, str]],
         console.print(Text(line))
 
 
-def show_gaps(record: dict[str, Any], lang: str, *, files: str = "") -> None:
-    """Show what is missing, and the worst areas, and how the files are called."""
+def show_gaps(record: dict[str, Any], lang: str, *, files: str = "", listed: int = 10) -> None:
+    """Show which places lack most, what is missing, the worst areas, what changed, and how the files are called."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     zh = lang == "zh"
     console = Console()
-    table = Table(title=Text(f"{record['label']} · " + ("覆盖缺口" if zh else "coverage gaps")))
+    names = {row["service"]: row[f"name_{lang}"] for row in record["services"]}
+    heads = ("", "地点", "至少缺一项", "加权人·分钟", "缺什么 (人)", "先补")
+    if not zh:
+        heads = ("", "place", "lack something", "weighted person-min", "missing (people)", "begin with")
+    table = Table(title=Text(f"{record['label']} · " + ("覆盖缺口, 按地点" if zh else "coverage gaps by place")))
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="right" if i in (0, 2, 3) else "left")
+    for row in record["places"][:listed]:
+        said = ", ".join(f"{names[m['service']]} {m['people']:,}" for m in row["missing"][:3])
+        more = row["n_missing"] - 3
+        if more > 0:
+            said += f" 等 {row['n_missing']} 项" if zh else f" and {more} more"
+        numbers = f"{row['people_lacking']:,} / {row['people']:,}", f"{row['score']:,.0f}"
+        best = Text(names[row["help_service"]])
+        table.add_row(str(row["rank"]), Text(row[f"place_{lang}"]), *numbers, Text(said), best)
+    console.print(table)
+    table = Table(title=Text("按服务" if zh else "by service"))
     for head in (
         ("服务", "阈值", "未覆盖", "占比", "未知", "缺口") if zh else ("service", "", "lack it", "", "unknown", "areas")
     ):
@@ -96,18 +112,43 @@ def show_gaps(record: dict[str, Any], lang: str, *, files: str = "") -> None:
         numbers = [f"{row['people_deficient']:,}", share, f"{row['people_unknown']:,}", f"{row['areas']:,}"]
         table.add_row(Text(row[f"name_{lang}"]), f"{row['level_min']:g} min", *numbers)
     console.print(table)
-    for row in record["gaps"][:10]:
+    for row in record["gaps"][:listed]:
         console.print(Text(f"{row['rank']}. {row[f'text_{lang}']}"))
+    for line in _changes(record.get("changes", {}), names, lang, listed):
+        console.print(Text(line))
     if files:
-        console.print(Text(("已写出 " if zh else "written: ") + f"{files}.json .csv .geojson"), soft_wrap=True)
-    for row in record.get("changes", {}).get("services", []):
-        opened, closed = row["people_opened"], row["people_closed"]
-        if opened or closed:
-            more, fewer = ("新增", "减少") if zh else ("opened", "closed")
-            console.print(Text(f"{row['service']}: {more} {opened:,}, {fewer} {closed:,}"))
+        console.print(Text(("已写出 " if zh else "written: ") + files), soft_wrap=True)
     if record["kind"] in ("assumed", "synthetic"):
         zh_note, en_note = "注意: 结果依赖合成或假设数据,不能用于决策", "note: rests on synthetic or assumed data"
         console.print(Text(zh_note if zh else en_note))
+
+
+#: What became of an area, see `bishan_gis.planning.gap_changes.CHANGES`.
+_CHANGED = {"opened": "新增", "grown": "扩大", "moved": "变动", "shrunk": "缩小", "closed": "消除"}
+
+
+def _changes(changes: dict[str, Any], names: dict[str, str], lang: str, listed: int) -> list[str]:
+    """Return what opened and closed, by service, and in which places most people are concerned."""
+    zh = lang == "zh"
+    out = []
+    for row in changes.get("services", []):
+        opened, closed = row["people_opened"], row["people_closed"]
+        if opened or closed:
+            more, fewer = ("新增", "减少") if zh else ("opened", "closed")
+            name = names.get(row["service"], row["service"])
+            out.append(f"{name}: {more} {opened:,}, {fewer} {closed:,}" + (" 人" if zh else " people"))
+    areas = changes.get("areas", [])
+    for row in areas[:listed]:
+        name = names.get(row["service"], row["service"])
+        what = _CHANGED[row["change"]] if zh else row["change"]
+        sums = f"{row['people_before']:,} → {row['people_after']:,}" + (" 人" if zh else " people")
+        out.append(f"  {row[f'place_{lang}']}: {name} {what}, {sums}")
+    if len(areas) > listed:
+        rest = len(areas) - listed
+        out.append(
+            f"  另有 {rest:,} 处, 见 gaps.json 的 changes" if zh else f"  and {rest:,} more: changes in gaps.json"
+        )
+    return out
 
 
 def show_sites(facts: dict[str, Any], lang: str) -> None:

@@ -15,6 +15,7 @@ from bishan_gis import __version__
 from bishan_gis.output.files import Staging
 from bishan_gis.output.tables import write_csv
 from bishan_gis.planning.gap_areas import also_missing, area_geometry
+from bishan_gis.planning.gap_places import place_csv
 from bishan_gis.planning.gap_words import gap_sentence
 from bishan_gis.sources.gap_files import GAPS_FORMAT
 
@@ -107,6 +108,7 @@ def gap_record(gaps: Gaps, *, listed: int = 1000, changes: Mapping[str, Any] | N
         },
         "services": service_records(gaps),
         "people": column_rows(gaps.people),
+        "places": gaps.places,
         **{name: _listed(gaps, part, listed) for name, part in lists.items()},
         "not_listed": {
             name: {
@@ -253,7 +255,7 @@ def write_gaps(
     changes: Mapping[str, Any] | None = None,
     extra: Path | None = None,
 ) -> dict[str, Any]:
-    """Write ``gaps.geojson``, ``gaps.csv`` and ``gaps.json``.
+    """Write ``gaps.geojson``, ``gaps.csv``, ``places.csv`` and ``gaps.json``.
 
     Parameters
     ----------
@@ -283,6 +285,8 @@ def write_gaps(
     with Staging(places) as out:
         out.path("gaps", "gaps.geojson").write_text(json_text(_geojson(gaps, record, listed)), encoding="utf-8")
         write_csv(gap_rows(gaps), out.path("gaps", "gaps.csv"))
+        names = {t["service"]: t for t in gaps.targets.to_dict("records")}
+        out.path("gaps", "places.csv").write_bytes(place_csv(gaps.places, names))
         text = json_text(record)
         if extra is not None:
             out.path("extra", extra.name).write_text(text, encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bishan_gis.errors import InputError
+from bishan_gis.planning.gap_words import plain_name
 
 __all__ = ["CHANGES", "compare_gaps"]
 
@@ -30,7 +31,9 @@ def compare_gaps(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, An
         it now and did not)``, people_closed`` (lacked it and do not any more)``, people_other`` (change of the number
         of people where it was and is lacking); ``after = before + opened - closed + other``. ``areas``: every area
         that changed: ``service, change`` (one of `CHANGES`)``, gap_ids`` (now)``, gap_ids_before, people_before,
-        people_after, people_gained, people_lost, place`` (township and cell); most people first.
+        people_after, people_gained, people_lost, zone_id, cell_id`` (the cell with most people and its township)``,
+        place_zh, place_en`` (what the place is called: as in ``places`` of the records, else the township); most people
+        first.
         ``services_added, services_removed``: services that one of the two does not know: not compared. ``levels``:
         services whose threshold changed.
 
@@ -63,6 +66,7 @@ def compare_gaps(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, An
     both = [s for s in new["deficient"] if s in old["deficient"]]
     before, after = _people(old), _people(new)
     towns = {**_towns(old), **_towns(new)}
+    names = {**_names(old), **_names(new)}
     services, areas = [], []
     for service in both:
         was = [frozenset(_ids(old, group)) for group in old["deficient"][service]]
@@ -96,10 +100,12 @@ def compare_gaps(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, An
                     "people_after": _sum(b, after),
                     "people_gained": _sum(b - a, after),
                     "people_lost": _sum(a - b, before),
-                    "place": f"{towns.get(top, '')}/{top}",
+                    "zone_id": towns.get(top, ""),
+                    "cell_id": top,
+                    **dict(zip(("place_zh", "place_en"), names[top], strict=True)),
                 }
             )
-    areas.sort(key=lambda r: (-(r["people_gained"] + r["people_lost"]), r["service"], r["place"]))
+    areas.sort(key=lambda r: (-(r["people_gained"] + r["people_lost"]), r["service"], r["zone_id"], r["cell_id"]))
     levels = [
         {"service": s, "level_min_before": old["levels"][s], "level_min_after": new["levels"][s]}
         for s in both
@@ -120,6 +126,21 @@ def _people(record: Mapping[str, Any]) -> dict[str, int]:
 
 def _towns(record: Mapping[str, Any]) -> dict[str, str]:
     return dict(zip(record["cells"]["id"], record["cells"]["zone_id"], strict=True))
+
+
+def _names(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return what the place of each cell is called."""
+    people = record.get("people", {"columns": [], "rows": []})
+    columns: list[str] = people["columns"]
+    called: dict[str, str] = {}
+    if {"zone_kind", "zone_id", "zone_name"} <= set(columns):
+        kind, ident, name = (columns.index(c) for c in ("zone_kind", "zone_id", "zone_name"))
+        called = {row[ident]: plain_name(row[name]) for row in people["rows"] if row[kind] == "township"}
+    out = {cell: (called.get(zone, zone),) * 2 for cell, zone in _towns(record).items()}
+    ids = record["cells"]["id"]
+    for place in record.get("places", ()):
+        out |= dict.fromkeys([ids[i] for i in place["cells"]], (place["place_zh"], place["place_en"]))
+    return out
 
 
 def _ids(record: Mapping[str, Any], group: list[int]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.planning.gap_reasons import barriers_between
+from bishan_gis.planning.gap_reasons import barriers_between, goes_round
 from bishan_gis.planning.gap_words import place_names
 from bishan_gis.planning.nearest_points import nearest_points
 
@@ -36,24 +36,30 @@ __all__ = [
 
 
 def known_barriers(results: Results) -> gpd.GeoDataFrame | None:
-    """Return what the results know of that lies in the way: water and motorways.
+    """Return what the results know of that lies in the way: water, motorways, railways, rivers and canals.
 
     Parameters
     ----------
     results : Results
-        ``water``, and the network of ``drive`` where the study has one.
+        ``water, barrier_lines``, and the network of ``drive`` where the study has one.
 
     Returns
     -------
     geopandas.GeoDataFrame or None
-        ``kind`` (``water, motorway``)``, name`` and geometry; None: nothing is known.
+        ``kind`` (``water, motorway, railway, river``)``, name`` ("": none) and geometry, those with a name first; None:
+        nothing is known.
     """
     import geopandas as gpd
 
     frames = []
     if results.water is not None and len(results.water):
         shapes = results.water.geometry.to_numpy()
-        frames.append(gpd.GeoDataFrame({"kind": ["water"] * len(shapes), "name": ""}, geometry=shapes))
+        names = results.water["name"].fillna("") if "name" in results.water.columns else ""
+        frames.append(gpd.GeoDataFrame({"kind": ["water"] * len(shapes), "name": names}, geometry=shapes))
+    if results.barrier_lines is not None and len(results.barrier_lines):
+        lines = results.barrier_lines
+        facts = {"kind": lines["kind"], "name": lines["name"].fillna("")}
+        frames.append(gpd.GeoDataFrame(facts, geometry=lines.geometry.to_numpy()))
     drive = results.networks.get("drive")
     if drive is not None:
         fast = drive.edge_highway == "motorway"
@@ -62,7 +68,10 @@ def known_barriers(results: Results) -> gpd.GeoDataFrame | None:
             frames.append(gpd.GeoDataFrame(facts, geometry=drive.lines[fast]))
     if not frames:
         return None
-    return gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), geometry="geometry", crs=results.cells.crs)
+    every = pd.concat(frames, ignore_index=True)
+    named_first = np.argsort(every["name"].to_numpy(dtype=str) == "", kind="stable")
+    every = every.iloc[named_first].reset_index(drop=True)
+    return gpd.GeoDataFrame(every, geometry="geometry", crs=results.cells.crs)
 
 
 def named_facilities(facilities: pd.DataFrame) -> pd.DataFrame:
@@ -199,7 +208,7 @@ def add_ways(
     -------
     pandas.DataFrame
         The table of `areas` with ``service_zh, service_en, zone_name, facility_name, detour_ratio, barrier,
-        barrier_name``.
+        barrier_name``; ``reason`` stays ``detour`` only where the area as a whole goes round.
     """
     table = areas.table.copy()
     by_service = targets.set_index("service")
@@ -216,13 +225,18 @@ def add_ways(
     apart = table["straight_m"].to_numpy(np.float64)
     good = (count > 0) & (apart > 0)
     table["detour_ratio"] = np.divide(metres, count * apart, out=np.full(len(table), np.nan), where=good)
-    table["barrier"], table["barrier_name"] = "", ""
     rows = np.flatnonzero(table["reason"] == "detour")
     across = barriers_between(*_crow_lines(table.iloc[rows], access_points), barriers)
+    # Cells that go round in an area that on the whole does not: a crossing would not help it.
+    known = np.array([bool(kind) for kind, _ in across], dtype=bool)
+    round_ = goes_round(table["detour_ratio"].to_numpy()[rows], known)
     for column, k in (("barrier", 0), ("barrier_name", 1)):
         values = np.full(len(table), "", dtype=object)
-        values[rows] = [pair[k] for pair in across]
+        values[rows[round_]] = [pair[k] for pair, kept in zip(across, round_, strict=True) if kept]
         table[column] = values
+    reason = table["reason"].to_numpy(dtype=object, copy=True)
+    reason[rows[~round_]] = "distance"
+    table["reason"] = reason
     return table
 
 

@@ -11,7 +11,15 @@ import pandas as pd
 from bishan_gis.planning.gap_areas import GapAreas, find_gap_areas
 from bishan_gis.planning.gap_cells import CellGaps, gap_people
 from bishan_gis.planning.gap_quality import capacity_table, places_per_person
-from bishan_gis.planning.gap_reasons import REASONS, gap_reasons, straight_distances
+from bishan_gis.planning.gap_reasons import (
+    BARRIER_RATIO,
+    DETOUR_RATIO,
+    REASONS,
+    crossed_lines,
+    detour_ratios,
+    gap_reasons,
+    straight_distances,
+)
 from bishan_gis.planning.sensitivity import count_cases, gap_cases
 
 if TYPE_CHECKING:
@@ -41,6 +49,8 @@ class Judged:
     people, capacity, sensitivity : pandas.DataFrame
         As in :class:`Gaps`. Where only some cells are judged, `people` begins with a zone of kind `SELECTED` that is
         all of them, and has no zone that lies only partly among them.
+    reasons : ndarray of uint8, services x cells
+        See :func:`~bishan_gis.planning.gap_reasons.gap_reasons`.
     areas : list of GapAreas
         Where a service is certainly missing; where the data cannot tell; where there are too few places.
     """
@@ -53,6 +63,7 @@ class Judged:
     capacity: pd.DataFrame
     sensitivity: pd.DataFrame
     areas: list[GapAreas]
+    reasons: NDArray[np.uint8]
 
 
 def judge_services(
@@ -65,6 +76,7 @@ def judge_services(
     costs: EdgeCosts,
     flat: CellGaps | None,
     leg_s: pd.Series,
+    barriers: gpd.GeoDataFrame | None = None,
     speed_share: float = 0.1,
 ) -> Judged:
     """Judge services one by one; the result for several is that for each.
@@ -87,6 +99,8 @@ def judge_services(
         The states that level streets would give; None where slopes do not count.
     leg_s : pandas.Series
         Indexed by cell: time of the leg to the streets [s].
+    barriers : geopandas.GeoDataFrame, optional
+        From :func:`~bishan_gis.planning.gap_describe.known_barriers`.
     speed_share : float
         As for :func:`find_gaps`.
 
@@ -105,7 +119,11 @@ def judge_services(
     used = {z for column in member.values() for z in cells[column].unique()}
     zones = results.zones[results.zones["zone_id"].isin(used)]
     straight_m = straight_distances(state, cells, results.access_points)
-    reasons = gap_reasons(state, straight_m, speed_ms=costs.profile.speed_ms, flat=flat)
+    pace: dict[str, Any] = {"speed_ms": costs.profile.speed_ms, "flat": flat}
+    ratio = detour_ratios(state, straight_m, **pace)
+    unsure = state.deficient & (ratio >= BARRIER_RATIO) & (ratio < DETOUR_RATIO)
+    crossed = crossed_lines(state, cells, results.access_points, barriers, wanted=unsure)
+    reasons = gap_reasons(state, straight_m, crossed=crossed, **pace)
     capacity = capacity_table(results.facilities, state.services)
     lacking, capacity = _short(results, costs, state, cells, capacity, needs)
     common: dict[str, Any] = {"straight_m": straight_m, "within": "zone_id"}
@@ -125,6 +143,7 @@ def judge_services(
         capacity=capacity,
         sensitivity=count_cases(cases, cells),
         areas=found,
+        reasons=reasons,
     )
 
 

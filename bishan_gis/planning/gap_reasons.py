@@ -17,11 +17,28 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-__all__ = ["NO_REASON", "REASONS", "barriers_between", "gap_reasons", "straight_distances"]
+__all__ = [
+    "BARRIER_RATIO",
+    "DETOUR_RATIO",
+    "NO_REASON",
+    "REASONS",
+    "barriers_between",
+    "crossed_lines",
+    "detour_ratios",
+    "gap_reasons",
+    "goes_round",
+    "straight_distances",
+]
 
 #: Why a service is not within reach, in the order of the codes. ``capacity``: it is, and has too few places.
 REASONS = ("distance", "detour", "slope", "not_connected", "off_network", "data_edge", "capacity")
 NO_REASON = 255
+#: A way this many times as long as the straight line goes round: the longest that a right-angled grid of streets makes
+#: of it is the square root of two [P].
+DETOUR_RATIO = 1.4
+#: With a known barrier across the line so much is enough: on the mean, walks in cities are some 1.2 times as long as
+#: the line, and are as long without any barrier [P].
+BARRIER_RATIO = 1.2
 
 
 def straight_distances(gaps: CellGaps, cells: pd.DataFrame, access_points: pd.DataFrame) -> NDArray[np.float64]:
@@ -80,6 +97,7 @@ def gap_reasons(
     *,
     speed_ms: float,
     flat: CellGaps | None = None,
+    crossed: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Say for every cell why a service is not covered.
 
@@ -93,6 +111,8 @@ def gap_reasons(
         Speed of the traveller on the level [m/s].
     flat : CellGaps, optional
         The same services and cells where all streets are level. Left out: nothing is put down to slopes.
+    crossed : ndarray of bool, services x cells, optional
+        Where a known barrier lies across the straight line, from :func:`crossed_lines`. Left out: nowhere.
 
     Returns
     -------
@@ -110,7 +130,8 @@ def gap_reasons(
     -----
     Of a deficient cell, the first that holds: ``not_connected``: no path; ``distance``: the straight distance is more
     than ``level * speed``, so that no street could be short enough; ``slope``: on level streets it would be covered;
-    ``detour``: the streets go round. An unknown cell: ``off_network`` or ``data_edge``.
+    ``detour``: the streets go round, see :func:`goes_round`; else ``distance``: the streets are as direct as streets
+    are, and a crossing would not help. An unknown cell: ``off_network`` or ``data_edge``.
 
     Examples
     --------
@@ -139,7 +160,9 @@ def gap_reasons(
     code = {name: i for i, name in enumerate(REASONS)}
     out = np.full(gaps.state.shape, NO_REASON, dtype=np.uint8)
     lacking = gaps.state == DEFICIENT
-    out[lacking] = code["detour"]
+    ratio = detour_ratios(gaps, straight_m, speed_ms=speed_ms, flat=flat)
+    out[lacking] = code["distance"]
+    out[lacking & goes_round(ratio, np.zeros_like(lacking) if crossed is None else crossed)] = code["detour"]
     if flat is not None:
         level = gaps.level_ms[:, None]
         out[lacking & (flat.value_ms >= 0) & (flat.value_ms <= level)] = code["slope"]
@@ -149,6 +172,85 @@ def gap_reasons(
     unknown = gaps.state == UNKNOWN
     out[unknown] = code["data_edge"]
     out[unknown & gaps.off_network] = code["off_network"]
+    return out
+
+
+def goes_round(ratio: NDArray[np.float64], barrier: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say where a way goes round: by its length alone, or by less where a barrier is known.
+
+    Parameters
+    ----------
+    ratio : ndarray
+        Way over straight line; NaN: no path.
+    barrier : ndarray of bool
+        Where a known barrier lies across the line.
+
+    Examples
+    --------
+    >>> goes_round(np.array([1.3, 1.3, 1.1, 1.5]), np.array([False, True, True, False])).tolist()
+    [False, True, False, True]
+    """
+    out: NDArray[np.bool_] = (ratio >= DETOUR_RATIO) | (barrier & (ratio >= BARRIER_RATIO))
+    return out
+
+
+def detour_ratios(
+    gaps: CellGaps, straight_m: NDArray[np.float64], *, speed_ms: float, flat: CellGaps | None = None
+) -> NDArray[np.float64]:
+    """Return how many times as long as the straight line the way on the level is.
+
+    Parameters
+    ----------
+    gaps, straight_m, speed_ms, flat
+        As for :func:`gap_reasons`.
+
+    Returns
+    -------
+    ndarray, services x cells
+        Way to the facility nearest by the streets over the distance of the one nearest as the crow flies; NaN where one
+        of the two is not known.
+    """
+    walked = (gaps if flat is None else flat).value_ms
+    known = (walked >= 0) & (straight_m > 0)
+    return np.divide(walked / 1000 * speed_ms, straight_m, out=np.full(straight_m.shape, np.nan), where=known)
+
+
+def crossed_lines(
+    gaps: CellGaps,
+    cells: pd.DataFrame,
+    access_points: pd.DataFrame,
+    barriers: gpd.GeoDataFrame | None,
+    *,
+    wanted: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Say where a known barrier lies between a cell and the facility nearest to it as the crow flies.
+
+    Parameters
+    ----------
+    gaps : CellGaps
+        From :func:`bishan_gis.planning.gap_cells.cell_gaps`.
+    cells, access_points : pandas.DataFrame
+        As for :func:`straight_distances`.
+    barriers : geopandas.GeoDataFrame or None
+        As for :func:`barriers_between`.
+    wanted : ndarray of bool, services x cells
+        Where to look.
+
+    Returns
+    -------
+    ndarray of bool, services x cells
+        False where nobody looked.
+    """
+    out = np.zeros(gaps.state.shape, dtype=np.bool_)
+    if barriers is None or not len(barriers):
+        return out
+    at = cells[["x", "y"]].to_numpy(np.float64)
+    for i, service in enumerate(gaps.services):
+        here = np.flatnonzero(wanted[i])
+        places = access_points.loc[access_points["service"] == service, ["x", "y"]].to_numpy(np.float64)
+        if len(here) and len(places):
+            nearest = places[nearest_points(at[here], places)[1]]
+            out[i, here] = [bool(kind) for kind, _ in barriers_between(at[here], nearest, barriers)]
     return out
 
 
@@ -187,7 +289,7 @@ def barriers_between(
     known = np.isfinite(from_xy).all(axis=1) & np.isfinite(to_xy).all(axis=1)
     rows = np.flatnonzero(known)
     lines = shapely.linestrings(np.stack([from_xy[rows], to_xy[rows]], axis=1))
-    line, what = shapely.STRtree(barriers.geometry.to_numpy()).query(lines, predicate="intersects")
+    line, what = barriers.sindex.query(lines, predicate="intersects")
     first = np.full(n, len(barriers), dtype=np.int64)
     np.minimum.at(first, rows[line], what)
     kinds = [*barriers["kind"].astype(str), ""]

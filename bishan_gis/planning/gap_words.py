@@ -14,12 +14,25 @@ from bishan_gis.schema import check_columns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MOST", "compass", "gap_sentence", "is_most", "nearest_names", "place_names", "place_words"]
+__all__ = [
+    "HELP",
+    "MOST",
+    "compass",
+    "gap_sentence",
+    "is_most",
+    "nearest_names",
+    "parts_of_towns",
+    "place_names",
+    "place_words",
+    "plain_name",
+]
 
 _COMPASS = (
     *(("东部", "the east"), ("东北部", "the north-east"), ("北部", "the north"), ("西北部", "the north-west")),
     *(("西部", "the west"), ("西南部", "the south-west"), ("南部", "the south"), ("东南部", "the south-east")),
 )
+_CENTRE = ("中心", "the centre")
+_CODES = ("E", "NE", "N", "NW", "W", "SW", "S", "SE")
 #: What an area with half of the people of a township, or more, is called.
 MOST = ("大部分地区", "most of it")
 _BARRIERS = {
@@ -28,7 +41,8 @@ _BARRIERS = {
     "motorway": ("高速公路", "a motorway"),
     "railway": ("铁路", "a railway"),
 }
-_HELP = {
+#: What each reason calls for.
+HELP = {
     "distance": ("需就近新增设施", "a facility nearby is needed"),
     "detour": ("可打通步行捷径或增设过街通道", "a shorter way or a crossing would help"),
     "slope": ("可改善坡道, 增设扶梯, 或就近新增设施", "better ramps, an escalator, or a facility nearby would help"),
@@ -139,20 +153,13 @@ def place_words(
     zh, en : list of str
         As :func:`place_names`.
     """
-    at = table[["x", "y"]].to_numpy(np.float64)
-    heads = np.maximum(cells["people"].to_numpy(np.float64), 1e-9)
     town_people = cells.groupby(cells["zone_id"].to_numpy())["people"].sum().reindex(table["zone_id"]).to_numpy()
     most = np.zeros(len(table), dtype=bool)
     if "people" in table.columns:
         most = is_most(table["people"].to_numpy(), town_people)
-    moment = pd.DataFrame({"w": heads, "x": cells["x"] * heads, "y": cells["y"] * heads})
-    sums = moment.groupby(cells["zone_id"].to_numpy()).sum()
-    middle = sums[["x", "y"]].div(sums["w"], axis=0).reindex(table["zone_id"]).to_numpy(np.float64)
-    apart = at - middle
-    central = np.hypot(*apart.T) <= near_m
+    central, sector = _parts(table, cells, near_m)
     most_zh, most_en = MOST
-    sector = np.round(np.arctan2(apart[:, 1], apart[:, 0]) / (np.pi / 4)).astype(np.int64) % 8
-    towns = {z: _plain(zone_names.get(z, str(z))) for z in table["zone_id"].unique()}
+    towns = {z: plain_name(zone_names.get(z, str(z))) for z in table["zone_id"].unique()}
     zh, en = [], []
     for zone, whole, name, middle_, part in zip(table["zone_id"], most, named, central, sector, strict=True):
         town = towns[zone]
@@ -161,10 +168,47 @@ def place_words(
         elif name:
             pair = (f"{name}附近", f"near {name}")
         else:
-            pair = ("中心", "the centre") if middle_ else _COMPASS[part]
+            pair = _CENTRE if middle_ else _COMPASS[part]
         zh.append(town + pair[0])
         en.append(f"{town}, {pair[1]}")
     return zh, en
+
+
+def _parts(table: pd.DataFrame, cells: pd.DataFrame, near_m: float) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return whether each place is the centre of its township, and in which direction of it it lies."""
+    heads = np.maximum(cells["people"].to_numpy(np.float64), 1e-9)
+    moment = pd.DataFrame({"w": heads, "x": cells["x"] * heads, "y": cells["y"] * heads})
+    sums = moment.groupby(cells["zone_id"].to_numpy()).sum()
+    middle = sums[["x", "y"]].div(sums["w"], axis=0).reindex(table["zone_id"]).to_numpy(np.float64)
+    apart = table[["x", "y"]].to_numpy(np.float64) - middle
+    sector = np.round(np.arctan2(apart[:, 1], apart[:, 0]) / (np.pi / 4)).astype(np.int64) % 8
+    return np.hypot(*apart.T) <= near_m, sector
+
+
+def parts_of_towns(
+    table: pd.DataFrame, cells: pd.DataFrame, *, near_m: float
+) -> tuple[list[str], dict[str, tuple[str, str]]]:
+    """Say which part of its township each place lies in.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``zone_id, x, y`` [m].
+    cells : pandas.DataFrame
+        ``zone_id, people, x, y`` [m]: all cells.
+    near_m : float
+        So near to where the people of a township live on average is its centre [m].
+
+    Returns
+    -------
+    part : list of str
+        ``C`` (centre)``, E, NE, N, NW, W, SW, S`` or ``SE``.
+    words : dict
+        Part -> what it is called in Chinese and English.
+    """
+    central, sector = _parts(table, cells, near_m)
+    part = ["C" if middle else _CODES[k] for middle, k in zip(central.tolist(), sector.tolist(), strict=True)]
+    return part, {"C": _CENTRE, **dict(zip(_CODES, _COMPASS, strict=True))}
 
 
 def _nearest_names(
@@ -202,14 +246,20 @@ def nearest_names(
     distance, row = nearest_points(at, landmarks[["x", "y"]].to_numpy(np.float64))
     near = distance <= near_m
     names = landmarks["name"].to_numpy(dtype=object)
-    plain = {i: _plain(names[i]) for i in np.unique(row[near])}
+    plain = {i: plain_name(names[i]) for i in np.unique(row[near])}
     out = np.full(len(at), "", dtype=object)
     out[near] = [plain[i] for i in row[near]]
     return np.where(near, distance, np.inf), out
 
 
-def _plain(name: object) -> str:
-    """Return a name on one line, not too long."""
+def plain_name(name: object) -> str:
+    """Return a name on one line, not too long.
+
+    Parameters
+    ----------
+    name : object
+        Whatever stands for a name in the data.
+    """
     return " ".join("".join(c if c.isprintable() else " " for c in str(name)).split())[:40]
 
 
@@ -248,7 +298,7 @@ def gap_sentence(area: Mapping[str, Any], lang: str = "zh") -> str:
         first = f"{people:,} 人步行 {level:g} 分钟内没有{service}"
         if not zh:
             first = f"{people:,} people have no {service} within {level:g} min on foot"
-    parts = [first, *_nearest(area, zh), *_why(area, zh), _HELP[reason][0 if zh else 1]]
+    parts = [first, *_nearest(area, zh), *_why(area, zh), HELP[reason][0 if zh else 1]]
     return f"{place}: " + ", ".join(parts)
 
 
@@ -258,10 +308,17 @@ def _nearest(area: Mapping[str, Any], zh: bool) -> list[str]:
         return []
     if area["reason"] == "not_connected":
         return []
-    name = _plain(area.get("facility_name") or "")
+    name = plain_name(area.get("facility_name") or "")
     if zh:
-        return [f"最近的{name}步行约 {minutes:.0f} 分钟"]
-    return [f"the nearest{f' ({name})' if name else ''} is about {minutes:.0f} min away"]
+        return [f"最近的{name or area['service_zh']}步行约 {_duration(minutes, zh)}"]
+    return [f"the nearest{f' ({name})' if name else ''} is about {_duration(minutes, zh)} away"]
+
+
+def _duration(minutes: float, zh: bool) -> str:
+    """Return minutes in words; above two hours as hours, which nobody reckons in minutes."""
+    if minutes > 120:
+        return f"{minutes / 60:.1f} {'小时' if zh else 'hours'}"
+    return f"{minutes:.0f} {'分钟' if zh else 'min'}"
 
 
 def _why(area: Mapping[str, Any], zh: bool) -> list[str]:
@@ -280,7 +337,7 @@ def _why(area: Mapping[str, Any], zh: bool) -> list[str]:
         kind = str(area.get("barrier") or "")
         if kind:
             pair = _BARRIERS.get(kind, (kind, kind))
-            name = _plain(area.get("barrier_name") or "")
+            name = plain_name(area.get("barrier_name") or "")
             out.append(f"隔着{name or pair[0]}" if zh else f"{name or pair[1]} lies between")
         return out
     said = {

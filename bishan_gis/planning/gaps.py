@@ -12,8 +12,9 @@ import pandas as pd
 from bishan_gis.errors import InputError
 from bishan_gis.planning.gap_areas import GapAreas
 from bishan_gis.planning.gap_cells import CellGaps, cell_gaps
-from bishan_gis.planning.gap_describe import describe_areas, known_barriers
+from bishan_gis.planning.gap_describe import describe_areas, known_barriers, township_names
 from bishan_gis.planning.gap_judge import judge_services, members
+from bishan_gis.planning.gap_places import cell_places, place_rows, place_sums
 from bishan_gis.planning.gap_quality import (
     capacity_needs,
     cell_completeness,
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from bishan_gis.network.costs import EdgeCosts
+    from bishan_gis.planning.gap_judge import Judged
     from bishan_gis.results import Results
     from bishan_gis.study import Study
 
-__all__ = ["Gaps", "absent_services", "find_gaps"]
+__all__ = ["Gaps", "absent_services", "find_gaps", "place_settings"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,8 @@ class Gaps:
         Areas where a service is certainly missing; where the data cannot tell; where it is within reach and has too
         few places. Columns as :func:`~bishan_gis.planning.gap_areas.find_gap_areas` and
         :func:`~bishan_gis.planning.gap_describe.describe_areas`; ordered by rank.
+    places : list of dict
+        The same by place, see :func:`bishan_gis.planning.gap_places.place_rows`.
     completeness : pandas.DataFrame
         Share of the services asked for within reach, per cell.
     hierarchy, capacity, sensitivity : pandas.DataFrame
@@ -78,6 +82,7 @@ class Gaps:
     areas: GapAreas
     unknown: GapAreas
     short: GapAreas
+    places: list[dict[str, Any]]
     completeness: pd.DataFrame
     hierarchy: pd.DataFrame
     capacity: pd.DataFrame
@@ -133,7 +138,8 @@ def find_gaps(
     speed_share : float
         A gap that is none when everybody walks faster by this share, and without the leg to the streets, is fragile.
     barriers : geopandas.GeoDataFrame, optional
-        ``kind, name`` and geometry of what lies in the way. Left out: the water and motorways of the results.
+        ``kind, name`` and geometry of what lies in the way. Left out: what
+        :func:`~bishan_gis.planning.gap_describe.known_barriers` finds in the results.
 
     Returns
     -------
@@ -158,6 +164,7 @@ def find_gaps(
     )
     walk = results.study.walk
     costs = edge_costs(results.network, load_profile(walk.profile), slope=walk.slope)
+    barriers = known_barriers(results) if barriers is None else barriers
     judged = judge_services(
         results,
         targets,
@@ -167,11 +174,11 @@ def find_gaps(
         costs=costs,
         flat=_on_level_streets(results, costs, cells, targets),
         leg_s=_legs(results, costs, cells),
+        barriers=barriers,
         speed_share=speed_share,
     )
     state = judged.state
     way: dict[str, Any] = {"way": judged.way, "speed_ms": costs.profile.speed_ms}
-    barriers = known_barriers(results) if barriers is None else barriers
     named = [describe_areas(a, results, cells, judged.targets, barriers=barriers, **way) for a in judged.areas]
     return Gaps(
         study=results.study.id,
@@ -185,6 +192,7 @@ def find_gaps(
         areas=named[0],
         unknown=named[1],
         short=named[2],
+        places=_places(results, judged, cells),
         completeness=cell_completeness(judged.access, judged.targets, state.services),
         hierarchy=hierarchy_completeness(judged.people, results.facilities),
         capacity=judged.capacity,
@@ -192,6 +200,30 @@ def find_gaps(
         absent=absent_services(results.study, standards, set(results.services.index)),
         no_level=sorted(set(results.services.index) - set(state.services)) if not (services or levels) else [],
     )
+
+
+def _places(results: Results, judged: Judged, cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what is missing by place."""
+    heads = cells["people"].to_numpy(np.int64)
+    place, places = cell_places(cells, results.cells, **place_settings(results))
+    sums = place_sums(judged.state, judged.reasons, heads, place, len(places))
+    rows = {r["service"]: {str(k): v for k, v in r.items()} for r in judged.targets.to_dict("records")}
+    targets = [rows[s] for s in judged.state.services]
+    return place_rows(places, place, heads, judged.state.deficient, sums, targets)
+
+
+def place_settings(results: Results) -> dict[str, Any]:
+    """Return the names of townships and, where they cover all cells, villages, for :func:`cell_places`.
+
+    Parameters
+    ----------
+    results : Results
+        ``zones, cells``.
+    """
+    zones = results.zones
+    rows = zones[zones["zone_kind"] == "village"]
+    villages = dict(zip(rows["zone_id"].astype(str), rows["name"], strict=True)) if len(rows) else None
+    return {"zone_names": township_names(zones), "village_names": villages if "village" in members(results) else None}
 
 
 def _lists(services: Sequence[str], levels: Sequence[float], zones: Sequence[str]) -> dict[str, list[Any]]:

@@ -11,7 +11,9 @@ from bishan_gis.errors import BrokenFileError, MissingFileError, SchemaError
 __all__ = ["GAPS_FORMAT", "load_gaps"]
 
 #: Format and version of ``gaps.json``; the version grows when a reader of the old one could not read the new one.
-GAPS_FORMAT = ("bishan-gis-gaps", 1)
+GAPS_FORMAT = ("bishan-gis-gaps", 2)
+#: Versions that are read: the first has no ``places``.
+_READ = (1, 2)
 
 _NEEDED = {"study": str, "selection": dict, "cells": dict, "levels": dict, "deficient": dict}
 
@@ -51,7 +53,7 @@ def load_gaps(path: str | Path) -> dict[str, Any]:
         raise BrokenFileError(f"{file}: 无法读取为 JSON: {err}", f"{file}: cannot be read as JSON: {err}") from err
     name, version = GAPS_FORMAT
     found = (record.get("format"), record.get("version")) if isinstance(record, dict) else (None, None)
-    if found != GAPS_FORMAT:
+    if found not in [(name, v) for v in _READ]:
         raise SchemaError(
             f"{file}: 不是 {name} 第 {version} 版 (为 {found});请用同一版本重新计算",
             f"{file}: is no {name} of version {version} (it is {found}); compute it again with this version",

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 #: What the command leaves; the record comes last.
-GAP_FILES = ("gaps.geojson", "gaps.csv", "gaps.json")
+GAP_FILES = ("gaps.geojson", "gaps.csv", "places.csv", "gaps.json")
 
 
 def cache_folder(study: Study) -> Path:

@@ -90,9 +90,13 @@ class GapParts:
             import pandas as pd
 
             from bishan_gis.access.neighbours import find_neighbours
+            from bishan_gis.planning.gap_places import cell_places
+            from bishan_gis.planning.gaps import place_settings
 
             cells, zones = stages.cells, stages.zones
             near = find_neighbours(cells)
+            about = SimpleNamespace(cells=cells, zones=zones)
+            place, places = cell_places(cells, cells, **place_settings(cast("Results", about)))
             plain = [pd.DataFrame(t.drop(columns=t.geometry.name)) for t in (cells, zones)]
             ids = [str(c) for c in cells["cell_id"]]
             return {
@@ -105,6 +109,8 @@ class GapParts:
                 "order": np.argsort(np.argsort(np.array(ids))).astype(np.int32),
                 "ids": ids,
                 "zone_id": cells["zone_id"].astype(str).tolist(),
+                "place": place,
+                "places": places,
                 "kinds": sorted(cells["kind"].unique()),
             }
 
@@ -156,7 +162,7 @@ class GapParts:
 
     @cached_property
     def _barriers_kept(self) -> Kept:
-        """Water and motorways."""
+        """Water, motorways, railways and rivers."""
         stages = self.stages
 
         def make() -> dict[str, Any]:
@@ -197,6 +203,7 @@ class GapParts:
         import numpy as np
 
         from bishan_gis.planning.gap_describe import add_ways, township_names
+        from bishan_gis.planning.gap_places import place_sums
         from bishan_gis.planning.gap_words import is_most
 
         stages, ground = self.stages, self.ground_kept.value
@@ -207,7 +214,9 @@ class GapParts:
         judged = self._judge(service, targets, points)
         people = cells["people"].to_numpy(np.int64)
         towns = cells["people"].groupby(cells["zone_id"].to_numpy()).sum()
+        sums = place_sums(judged.state, judged.reasons, people, ground["place"], len(ground["places"]))
         out: dict[str, Any] = {"state": judged.state.state[0], **service_pieces(judged)}
+        out |= {f"place {name}": values[0] for name, values in sums.items()}
         for name, areas in zip(LISTS, judged.areas, strict=True):
             described = add_ways(
                 areas,
@@ -255,6 +264,7 @@ class GapParts:
             costs=stages.costs,
             flat=self._flat(service, targets),
             leg_s=legs,
+            barriers=self._barriers_kept.value["barriers"],
         )
 
     def _flat(self, service: str, targets: pd.DataFrame) -> CellGaps | None:

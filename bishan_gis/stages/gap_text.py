@@ -12,6 +12,7 @@ import numpy as np
 
 from bishan_gis import __version__
 from bishan_gis.planning.gap_areas import missing_too
+from bishan_gis.planning.gap_places import place_csv, place_rows
 from bishan_gis.sources.gap_files import GAPS_FORMAT
 from bishan_gis.stages.gap_parts import LISTS
 from bishan_gis.stages.gap_pieces import cut
@@ -40,8 +41,8 @@ def gap_texts(parts: GapParts) -> dict[str, bytes]:
     Returns
     -------
     dict
-        ``gaps.geojson, gaps.csv, gaps.json``: equal to what :func:`bishan_gis.output.gap_files.write_gaps` writes for
-        :func:`bishan_gis.planning.gaps.find_gaps`.
+        ``gaps.geojson, gaps.csv, places.csv, gaps.json``: equal to what
+        :func:`bishan_gis.output.gap_files.write_gaps` writes for :func:`bishan_gis.planning.gaps.find_gaps`.
     """
     answer = _Answer(parts)
     lists = {name: _List(answer, name) for name in LISTS}
@@ -49,11 +50,13 @@ def gap_texts(parts: GapParts) -> dict[str, bytes]:
     listed = parts.listed(shown)
     rows = {name: one.records(listed) for name, one in lists.items()}
     features = ",".join(text for one in rows.values() for _, text in one)
+    places = answer.places()
     layer = f'{{"type":"FeatureCollection","kind":{_text(answer.kind)},"features":[{features}]}}\n'
     return {
         "gaps.geojson": layer.encode("utf-8"),
         "gaps.csv": b"".join([_HEAD, *(line for one in lists.values() for line in one.lines())]),
-        "gaps.json": answer.record(lists, {name: [text for text, _ in one] for name, one in rows.items()}),
+        "places.csv": place_csv(places, answer.target_rows()),
+        "gaps.json": answer.record(lists, places, {name: [text for text, _ in one] for name, one in rows.items()}),
     }
 
 
@@ -97,7 +100,18 @@ class _Answer:
             return self.names["whole_zh"][zone], self.names["whole_en"][zone]
         return self.names["zh"][cell], self.names["en"][cell]
 
-    def record(self, lists: dict[str, _List], rows: dict[str, list[str]]) -> bytes:
+    def target_rows(self) -> dict[str, dict[str, Any]]:
+        """Return what is asked for of each service."""
+        return {s: self.targets["rows"][s][0] for s in self.services}
+
+    def places(self) -> list[dict[str, Any]]:
+        """Return what is missing by place."""
+        names = ("people", "severity_ms", "counted_ms", "reason")
+        sums = {name: np.stack([p[f"place {name}"] for p in self.kept]) for name in names}
+        rows = list(self.target_rows().values())
+        return place_rows(self.ground["places"], self.ground["place"], self.people, self.deficient, sums, rows)
+
+    def record(self, lists: dict[str, _List], places: list[dict[str, Any]], rows: dict[str, list[str]]) -> bytes:
         """Return ``gaps.json``."""
         study, state = self.parts.study, self.state
         low, high = self._completeness()
@@ -125,6 +139,7 @@ class _Answer:
             "totals": _text(totals),
             "services": "[" + ",".join(p["service"] for p in self.kept) + "]",
             "people": f'{{"columns":{_text(columns)},"rows":[{people}]}}',
+            "places": _text(places),
             **{name: "[" + ",".join(texts) + "]" for name, texts in rows.items()},
             "not_listed": _text({name: one.rest() for name, one in lists.items()}),
             "hierarchy": _text(self._hierarchy()),

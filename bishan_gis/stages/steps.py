@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from bishan_gis.errors import NoDataError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "age_groups",
+    "barrier_lines",
     "check_any",
     "count_once",
     "count_services",
@@ -330,4 +332,49 @@ def tagged_areas(data: StudyData, wanted: Mapping[str, Sequence[str]]) -> gpd.Ge
     keep = [any(tags.get(k) in values for k, values in wanted.items()) for tags in areas["tags"]]
     if not any(keep):
         return None
-    return areas.loc[keep, ["osm_id", "geometry"]].to_crs(data.crs).reset_index(drop=True)
+    out = areas.loc[keep, ["osm_id", "geometry"]].to_crs(data.crs).reset_index(drop=True)
+    out["name"] = [tags.get("name", "") for tags in areas.loc[keep, "tags"]]
+    return out[["osm_id", "name", "geometry"]]
+
+
+#: Lines that who walks cannot cross but where a street does: kind of barrier -> key and values in OSM.
+_BARRIER_LINES = {
+    "railway": ("railway", ("rail", "light_rail", "narrow_gauge")),
+    "river": ("waterway", ("river", "canal")),
+}
+
+
+def barrier_lines(data: StudyData) -> gpd.GeoDataFrame | None:
+    """Return the railways, rivers and canals that lie in the way, as lines in the working CRS.
+
+    Parameters
+    ----------
+    data : StudyData
+        The inputs.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame or None
+        ``kind`` (``railway, river``)``, name`` and geometry, without what runs in a tunnel, on a bridge or underground;
+        None: there is none.
+    """
+    import geopandas as gpd
+    import shapely
+
+    osm = data.osm
+    kinds, names, lines = [], [], []
+    for i, tags in enumerate(osm.way_tags):
+        kind = next((k for k, (key, values) in _BARRIER_LINES.items() if tags.get(key) in values), None)
+        below = any(tags.get(key, "no") not in ("no", "") for key in ("tunnel", "bridge", "covered"))
+        if kind is None or below or tags.get("location") == "underground":
+            continue
+        part = slice(osm.way_start[i], osm.way_start[i + 1])
+        xy = np.stack([osm.way_lon[part], osm.way_lat[part]], axis=1)
+        xy = xy[np.isfinite(xy).all(axis=1)]
+        if len(xy) > 1:
+            kinds.append(kind)
+            names.append(tags.get("name", ""))
+            lines.append(shapely.LineString(xy))
+    if not lines:
+        return None
+    return gpd.GeoDataFrame({"kind": kinds, "name": names}, geometry=lines, crs=4326).to_crs(data.crs)

@@ -245,6 +245,17 @@ class StudyStages:
         return self.store.keep("water", self._needs("inputs.osm"), make, TABLES).value["water"]  # type: ignore[no-any-return]
 
     @cached_property
+    def barrier_lines(self) -> gpd.GeoDataFrame | None:
+        """Railways and rivers of the streets file, as lines."""
+
+        def make() -> dict[str, Any]:
+            from bishan_gis.stages.steps import barrier_lines
+
+            return {"lines": barrier_lines(self.data)}
+
+        return self.store.keep("lines", self._needs("inputs.osm"), make, TABLES).value["lines"]  # type: ignore[no-any-return]
+
+    @cached_property
     def costs(self) -> EdgeCosts:
         """What the streets cost who walks."""
         from bishan_gis.network.costs import edge_costs, load_profile
