@@ -15,8 +15,10 @@ from bishan_gis.errors import MissingColumnError, MissingFileError, SchemaError,
 from bishan_gis.planning.coverage import radius_coverage
 from bishan_gis.planning.indicators import _holds, _verdict, evaluate_indicators, worst_verdict
 from bishan_gis.planning.radius_and_streets import radius_versus_streets, study_radius_versus_streets
+from bishan_gis.planning.shelter_classes import shelter_classes
 from bishan_gis.planning.standard_rows import COLUMNS
 from bishan_gis.planning.standards import load_standards, override_standards, service_targets, study_standards
+from bishan_gis.planning.zone_sums import ZoneSums
 
 HEAD = ",".join(COLUMNS)
 GOOD = "a.radius,a,A 1,1.2,5,nursery,托儿所,nursery,radius_m,<=,300,,m,people,must,page 3,S"
@@ -52,6 +54,18 @@ def test_the_table_of_the_package() -> None:
     assert by_id.loc["transit.stop300", ["value", "share_min"]].tolist() == [300, 0.5]
     # The first set decides, so the order of `sets` is that of the rows.
     assert load_standards(sets=["fire", "parks"])["set"].drop_duplicates().tolist() == ["fire", "parks"]
+
+
+def test_a_radius_fits_the_minutes_it_stands_under() -> None:
+    """Nobody walks 2 km in 15 minutes; only the culture station has 500 m in the 5-minute circle, as Annex C says."""
+    rows = load_standards()
+    rows = rows[(rows["indicator"] == "radius_m") & (rows["level"] > 0)]
+    longest = rows["level"].map({5: 300, 10: 500, 15: 1000})
+    slips = rows[rows[["value", "value_max"]].max(axis=1) > longest]
+    assert slips["id"].tolist() == ["gb50180.culture_station.radius"]
+    hospital = service_targets(load_standards()).set_index("service").loc["hospital"]
+    assert np.isnan(hospital["level_min"]), "no standard asks for a hospital within a walk"
+    assert hospital[["radius_m", "drive_min"]].tolist() == [2000, 30]
 
 
 @pytest.mark.parametrize(
@@ -222,6 +236,59 @@ def test_unknown_sizes_leave_a_lower_bound(toy_results) -> None:
         one = evaluate_indicators(run, rule.assign(value=least)).iloc[0]
         assert one["value"] == pytest.approx(40 / 1501 * 1000)
         assert (one["value_high"], one["verdict"]) == (np.inf, verdict)
+
+
+def _with_places(run, rows, service):
+    """Return a run whose only facilities are `rows` of one service."""
+    from dataclasses import replace
+
+    base = pd.DataFrame(run.facilities.iloc[[0] * len(rows)]).reset_index(drop=True)
+    table = base.assign(service=service, name="", capacity=np.nan, area_m2=0.0).drop(columns=["geometry"])
+    for i, row in enumerate(rows):
+        for column, value in {"facility_id": f"f{i}", **row}.items():
+            table.loc[i, column] = value
+    services = run.services.iloc[[0]].rename(index={run.services.index[0]: service})
+    return replace(run, facilities=table, services=services)
+
+
+def test_parks_are_classed_by_their_area(toy_results) -> None:
+    """12 ha are a general park, 2 ha a community park, 0.5 ha neither; one of no known area leaves both open above."""
+    sizes = [{"area_m2": a} for a in (120_000.0, 20_000.0, 5_000.0)]
+    ids = ["gb55014.green", "gb55014.general", "gb55014.community"]
+    for more, high in (([], None), ([{}], np.inf)):
+        out = evaluate_indicators(_with_places(toy_results, [*sizes, *more], "park"), ids=ids)
+        town = out[out["zone_kind"] == "district"].set_index("id")
+        assert town["value"].tolist() == pytest.approx([145_000 / 1501, 120_000 / 1501, 20_000 / 1501])
+        assert town["value_high"].tolist() == pytest.approx([high or v for v in town["value"]])
+        assert town["tag"].tolist() == ["S", "K", "K"], "the size of a class is not checked"
+    assert "classed by area >= 10 ha: 1, 1 more without area" in town.loc["gb55014.general", "note_en"]
+
+
+def test_shelters_are_classed(toy_results) -> None:
+    """By the grade given, the name, the area, and only then the capacity; the standards see their own class."""
+    rows = [
+        {"grade": "区级 长期", "capacity": 100.0},  # what is said wins
+        {"name": "紧急避难点", "capacity": 9_000.0},
+        {"area_m2": 9_999.0, "capacity": 90_000.0},  # below 1 ha: short
+        {"capacity": 999.0},  # fewer than 2,000 m2 hold at 2.0 m2: emergency
+        {"capacity": 5_000.0},
+        {},
+    ]
+    rows = [{"grade": "", **r} for r in rows]
+    run = _with_places(toy_results, rows, "shelter")
+    table = shelter_classes(run.facilities, ZoneSums(run).facility_area_m2, load_standards())
+    assert table["class"].tolist() == ["long", "emergency", "short", "emergency", "medium", ""]
+    assert table["by"].tolist() == ["grade", "name", "area", "capacity", "capacity", ""]
+    assert table["level"].tolist() == ["district", "community", "township", "community", "township", ""]
+    ids = ["shelter.fixed_share", "gb51143.central.distance", "gb51143.short.distance", "gb51143.short.per_person"]
+    out = evaluate_indicators(run, ids=ids)
+    town = out[out["zone_kind"] == "district"].set_index("id")
+    assert town.loc["shelter.fixed_share", "value"] == pytest.approx((100 + 90_000 + 5_000) / 1501)
+    assert town.loc["gb51143.central.distance", "value"] == 0 < town.loc["gb51143.central.distance", "value_high"]
+    assert town.loc["gb51143.short.per_person", ["value", "verdict"]].tolist() == [pytest.approx(0.1111), "unknown"]
+    assert set(town["tag"]) == {"P"}
+    bare = evaluate_indicators(_with_places(toy_results, [{}, {}], "shelter"), ids=ids)
+    assert (bare["value"].isna() & bare["note_en"].str.contains("none of 2 has a grade")).all()
 
 
 @given(

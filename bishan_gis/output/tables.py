@@ -89,6 +89,7 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     "name": ("", "名称", "name"),
     "area_m2": ("m2", "占地面积; 0 表示点", "ground it takes up; 0: a point"),
     "capacity": ("places", "容量 (座, 床 ...)", "capacity (seats, beds ...)"),
+    "grade": ("", "所载级别", "class or level as the source says it"),
     "source": ("", "来源文件", "source file"),
     "area_km2": ("km2", "面积", "area"),
     "rule": ("", "依据的规则 (入口, 合并, 通行)", "the rule applied: how an entrance or pair was found, who may walk"),

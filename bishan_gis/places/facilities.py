@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["FacilityClass", "clean_name", "find_facilities", "load_classes", "merge_duplicates"]
 
 _NAME_MAX = 200
+#: Tags and columns that name the class or level of a facility, such as that of a shelter.
+_GRADE_KEYS = ("grade", "shelter_class", "shelter:level", "级别", "避难场所级别")
 _CAPACITY_KEYS = ("capacity", "beds", "capacity:beds", "seats", "capacity:persons")
 _INSIDE_M = 15.0
 _SAME_NAME_M = 60.0
@@ -81,7 +83,8 @@ def find_facilities(
     -------
     geopandas.GeoDataFrame
         ``facility_id`` ("node/123", "way/12", "<layer>/<id>"; with ":<service>" behind it where one object
-        gives several), ``service, name, capacity, source, kind, geometry`` in EPSG:4326, by id.
+        gives several), ``service, name, capacity, source, kind, geometry`` in EPSG:4326, by id; ``grade`` (class or
+        level in words) where any object says one.
         ``attrs["left_out"]`` counts objects that might be a service and that nothing decided.
 
     Raises
@@ -124,14 +127,18 @@ def find_facilities(
                     "capacity": _capacity(tags),
                     "opening_hours": str(tags.get("opening_hours") or "").strip(),
                     "source": name,
+                    "grade": next((str(tags[k]).strip() for k in _GRADE_KEYS if tags.get(k)), ""),
                     "kind": tags["data_kind"] if tags.get("data_kind") in KINDS else kind,
                     "geometry": geometry,
                 }
             )
     _check_services(unknown, set(declared) - known_rows, classes, name)
     frame = gpd.GeoDataFrame(
-        rows, columns=[*FACILITIES[:-1], "opening_hours", "geometry"], geometry="geometry", crs=WGS84
+        rows, columns=[*FACILITIES[:-1], "opening_hours", "grade", "geometry"], geometry="geometry", crs=WGS84
     )
+    # A column for the few files that say it.
+    if not frame["grade"].astype(bool).any():
+        frame = frame.drop(columns="grade")
     frame["capacity"] = frame["capacity"].astype(float)
     frame = frame.sort_values("facility_id", ignore_index=True)
     twice = frame["facility_id"][frame["facility_id"].duplicated()]
@@ -275,6 +282,11 @@ def merge_duplicates(
             kinds[keep] = weakest_kind([kinds[keep], *(kinds[i] for i in areas)])
             geometry[keep] = shapely.union_all([geometry[i] for i in areas])
     columns: dict[str, Any] = {"name": names, "capacity": capacity, "kind": kinds}
+    if "grade" in frame.columns:
+        grade = frame["grade"].fillna("").to_list()
+        for one, group in members[members.map(len) > 1].items():
+            grade[int(str(one))] = next((grade[i] for i in group if grade[i]), "")
+        columns["grade"] = grade
     if "opening_hours" in frame.columns:
         columns["opening_hours"] = hours
     out = gpd.GeoDataFrame(frame.assign(**columns), geometry=geometry, crs=frame.crs)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bishan_gis.planning.indicator_values import RULES, Computed, Missing
-from bishan_gis.planning.standards import study_standards
+from bishan_gis.planning.indicator_answers import Computed, Missing
+from bishan_gis.planning.indicator_values import RULES
+from bishan_gis.planning.standards import study_standards, weakest_tag
 from bishan_gis.planning.zone_sums import ZoneSums
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def _add_rows(columns: dict[str, list[Any]], sums: ZoneSums, row: pd.Series, ans
     same: dict[str, Any] = {c: row[c] for c in names}
     same["within"] = float(row["value"]) if row["indicator"] in _WITHIN else np.nan
     same["note_zh"], same["note_en"] = answer.note
+    if isinstance(answer, Computed) and answer.tag:
+        same["tag"] = weakest_tag([str(row["tag"]), answer.tag])
     op, least, most, unit = str(row["op"]), float(row["value"]), float(row["value_max"]), str(row["unit"])
     if isinstance(answer, _Untold):
         rows = [answer.row]

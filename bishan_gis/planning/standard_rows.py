@@ -16,8 +16,9 @@ COLUMNS = (
     *("id", "set", "standard", "clause", "level", "service", "name_zh", "name_en", "indicator", "op"),
     *("value", "value_max", "unit", "denominator", "status", "source", "tag"),
 )
-#: ``share_min``: share of the denominator that must lie within `value` [0-1]; ``size_*_m2``: sites it holds for.
-OPTIONAL = ("share_min", "size_min_m2", "size_max_m2")
+#: ``share_min``: share of the denominator that must lie within `value` [0-1]; ``size_*_m2``: sites it holds for;
+#: ``class``: class of facility it holds for (of shelters one of `shelter_classes.CLASSES`, or ``fixed``).
+OPTIONAL = ("share_min", "size_min_m2", "size_max_m2", "class")
 
 #: How far a value was checked, strongest first: seen, known and not checked, proposed.
 TAGS = ("S", "K", "P")
@@ -59,7 +60,8 @@ INDICATORS: dict[str, tuple[str, ...]] = {
 #: Whether a service must be there, or should be as needed.
 STATUSES = ("must", "should")
 _OPS = ("<=", "<", ">=", ">", "between", "")
-_NUMBERS = ("value", "value_max", *OPTIONAL)
+_NUMBERS = ("value", "value_max", "share_min", "size_min_m2", "size_max_m2")
+_CLASSES = ("", "emergency", "short", "medium", "long", "central", "fixed")
 
 
 def parse_numbers(text: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +93,7 @@ def _row_problems(row: Mapping[str, str], numbers: pd.Series) -> Iterable[tuple[
     for column in ("id", "set", "standard", "name_zh", "name_en"):
         if not row[column]:
             yield f"{column} 为空", f"{column} is empty"
-    allowed = {"indicator": tuple(INDICATORS), "op": _OPS, "status": STATUSES, "tag": TAGS}
+    allowed = {"indicator": tuple(INDICATORS), "op": _OPS, "status": STATUSES, "tag": TAGS, "class": _CLASSES}
     for column, values in allowed.items():
         if row[column] not in values:
             near = nearest_name(row[column], values) or ", ".join(v for v in values if v)

@@ -54,7 +54,7 @@ def load_standards(path: str | Path | None = None, *, sets: Sequence[str] | None
         ``id, set, standard, clause, level`` [min, 0: not one of the life circles]``, service`` (empty: not of one
         service)``, name_zh, name_en, indicator`` (one of `INDICATORS`)``, op, value, value_max`` [unit]``, unit,
         denominator, status`` (must, should)``, source, tag`` (S, K, P)``, share_min`` [0-1]``, size_min_m2,
-        size_max_m2``. A row without `value` names an indicator that the standard sets no figure for.
+        size_max_m2, class``. A row without `value` names an indicator that the standard sets no figure for.
 
     Raises
     ------

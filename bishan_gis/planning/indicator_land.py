@@ -1,0 +1,164 @@
+"""Indicators of land: areas, lines and densities of every zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bishan_gis.planning.indicator_answers import Answer, Computed, Missing, needs, no_service, over
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from bishan_gis.planning.zone_sums import ZoneSums
+
+__all__ = ["BUILT", "URBAN", "area_km2", "built_land", "built_within", "density", "land_ha", "line_kinds", "residents"]
+
+#: Control line that bounds the urban area of a plan.
+URBAN = "城镇开发边界"
+#: Classes of the 2023 guide that are built land; homesteads (0703), railways and highways lie in the country [P].
+BUILT = ("07", "08", "09", "10", "11", "12", "13", "14", "15")
+_RURAL = ("0703", "1201", "1202")
+
+
+def area_km2(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
+    """Return the area of a zone over its stations."""
+    del standards
+    if row["denominator"] != "station":
+        return needs(row)
+    if not sums.has(row["service"]):
+        return no_service(row)
+    count = sums.sum_facilities(sums.of_service(row["service"]).astype(float))
+    value = over(sums.area_km2, count)
+    note = ("分区面积除以站数, 不是辖区", "area of the zone over its stations, not their districts")
+    return Computed(value, value, sums.area_km2, "km2", sums.kind(row["service"]), note=note)
+
+
+def land_ha(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
+    """Return the land inside a control line."""
+    del standards
+    import shapely
+
+    if not row["denominator"].startswith("control line "):
+        return needs(row)
+    line = row["denominator"].removeprefix("control line ")
+    parts = sums.line_areas(line)
+    if parts is None:
+        return Missing(f"inputs.control_lines 中没有 {line}", f"inputs.control_lines has no {line}")
+    value = shapely.area(parts) / 1e4
+    return Computed(value, value, sums.area_km2, "km2", sums.kind(more=line_kinds(sums)))
+
+
+def residents(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
+    """Return the people."""
+    del standards
+    if row["denominator"] != "district":
+        return needs(row)
+    return Computed(sums.people, sums.people, sums.people, "person", sums.kind())
+
+
+def line_kinds(sums: ZoneSums) -> tuple[str, ...]:
+    """Return what the control lines rest on."""
+    lines = sums.results.control_lines
+    return () if lines is None else tuple(str(k) for k in lines["kind"].unique())
+
+
+def density(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
+    """Return streets or people over the urban area."""
+    del standards
+    import geopandas as gpd
+    import shapely
+
+    from bishan_gis.access.street_measures import street_measures
+
+    if row["denominator"] != "urban area":
+        return needs(row)
+    urban = sums.line_areas(URBAN)
+    if urban is None:
+        return Missing(f"inputs.control_lines 中没有 {URBAN}", f"inputs.control_lines has no {URBAN}")
+    area = shapely.area(urban) / 1e6
+    kinds = sums.kind(more=line_kinds(sums), streets=True)
+    note = (f"{URBAN} 以内", f"inside the line {URBAN}")
+    if row["indicator"] == "density_person_km2":
+        cells = sums.results.cells
+        inside = np.zeros(len(cells), dtype=bool)
+        for whole in urban[(sums.zones["zone_kind"] == "district").to_numpy()]:
+            shapely.prepare(whole)
+            inside |= shapely.intersects_xy(whole, cells["x"].to_numpy(float), cells["y"].to_numpy(float))
+        people = sums.sum_cells(np.where(inside, cells["people"].to_numpy(np.int64), 0))
+        value = over(people, area)
+        return Computed(value, value, area, "km2", kinds, note=note)
+    rows = np.flatnonzero(area > 0)
+    value = np.full(len(area), np.nan)
+    drive = sums.results.networks.get("drive")
+    network = sums.results.network if drive is None else drive
+    if len(rows):
+        places = gpd.GeoDataFrame({"zone_id": rows.astype(str)}, geometry=urban[rows], crs=network.crs)
+        value[rows] = street_measures(network, places)["street_density_km_km2"].to_numpy(float)
+    which = (
+        ("步行网络, 含人行道", "walking network, paths included") if drive is None else ("行车网络", "driving network")
+    )
+    note = (f"{note[0]}, {which[0]}, 含小区内道路", f"{note[1]}, {which[1]}, streets of estates included")
+    return Computed(value, value, area, "km2", kinds, note=note, at_most=True)
+
+
+def built_land(sums: ZoneSums, *, rural: bool = False) -> gpd.GeoDataFrame | None:
+    """Return the built land of a run, or None where it has no land use.
+
+    Parameters
+    ----------
+    sums : ZoneSums
+        A run.
+    rural : bool
+        Also homesteads, railways and highways.
+    """
+    import geopandas as gpd
+
+    land = sums.results.landuse
+    if land is None:
+        return None
+    code = land["code"].astype(str).str
+    keep = code.startswith(BUILT) & (rural | ~code.startswith(_RURAL))
+    return gpd.GeoDataFrame(land[keep].reset_index(drop=True))
+
+
+def built_within(sums: ZoneSums, row: pd.Series, chosen: NDArray[np.bool_]) -> Answer:
+    """Return the share of the built land that lies within a straight line of facilities."""
+    import shapely
+
+    land = built_land(sums)
+    if land is None or land.empty:
+        return needs(row)
+    places = sums.results.facilities.loc[chosen, ["x", "y"]].to_numpy(float)
+    circles = shapely.union_all(shapely.buffer(shapely.points(places), float(row["value"]), quad_segs=32))
+    bounds, note = sums.zones["geometry"].to_numpy(), ("", "")
+    urban = sums.line_areas(URBAN)
+    if urban is not None:
+        bounds, note = urban, (f", {URBAN} 以内", f", inside the line {URBAN}")
+    shape = shapely.make_valid(land.geometry.to_numpy())
+    near, tree = shapely.intersection(shape, circles), shapely.STRtree(shape)
+    whole, part = np.zeros(len(sums.zones)), np.zeros(len(sums.zones))
+    for i, bound in enumerate(bounds):
+        shapely.prepare(bound)
+        at = tree.query(bound, predicate="intersects")
+        whole[i] = shapely.area(shapely.intersection(shape[at], bound)).sum()
+        part[i] = shapely.area(shapely.intersection(near[at], bound)).sum()
+    share, least = over(part, whole), float(row["share_min"])
+    said = (
+        f"按建设用地面积计 ({whole[_district(sums)] / 1e6:.1f} km²{note[0]})",
+        f"of built land ({whole[_district(sums)] / 1e6:.1f} km2{note[1]})",
+    )
+    kinds = sums.kind(row["service"], more=(*land["kind"].unique(), *_line_kinds_of(sums, urban is not None)))
+    limits = (least, np.inf) if least == least else (np.nan, np.nan)
+    return Computed(share, share, whole / 1e6, "km2", kinds, "1", limits, said, tag="P")
+
+
+def _line_kinds_of(sums: ZoneSums, used: bool) -> tuple[str, ...]:
+    return line_kinds(sums) if used else ()
+
+
+def _district(sums: ZoneSums) -> int:
+    return int(sums.zones["zone_kind"].eq("district").argmax())
