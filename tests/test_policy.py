@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
+from toy import EAST, NORTH
 from toy_study import write_toy_study
 from typer.testing import CliRunner
 
 import bishan_gis as bg
 from bishan_gis.cli import app
 from bishan_gis.errors import SchemaError, StudyError
+from bishan_gis.network.graph import Network
 from bishan_gis.output.policy_table import policy_records, policy_table
+from bishan_gis.planning.drive_reach import Trip, ground_reached
+from bishan_gis.planning.indicators import evaluate_indicators
 from bishan_gis.planning.policy import COLUMNS, evaluate_policy, load_coverage, load_policy
 from bishan_gis.planning.policy_measures import (
     assign_tiers,
@@ -28,7 +35,7 @@ from bishan_gis.planning.policy_measures import (
 from bishan_gis.planning.standards import load_standards, service_targets
 
 #: Elements a study with facilities, people, streets, control lines and [drive] can answer.
-EVALUATED = [3, 8, 9, 29, 32, 33, 35, 36, 37, 38, 42, 43, 45, 46, 53, 54, 58, 61, 64]
+EVALUATED = [1, 2, 3, 8, 9, 15, 29, 32, 33, 35, 36, 37, 38, 42, 43, 45, 46, 52, 53, 54, 58, 61, 62, 64]
 
 
 # --- the catalogue --------------------------------------------------------------------------------------
@@ -100,19 +107,34 @@ def test_scorecard_and_its_change(toy_results, tmp_path) -> None:
     targets = service_targets(load_standards(), services=toy_results.services)
     now = scorecard(toy_results.coverage, targets)
     rows = toy_results.coverage.query("zone_kind == 'township' and age_group == 'all'")
-    # pharmacy asks for 8 minutes: the next cutoff is 10.
-    level = {"kindergarten": 5, "primary_school": 10, "pharmacy": 10, "park": 5, "bus_stop": 10}
+    # pharmacy asks for 8 minutes, which the table does not have: it is left out, not counted at 10.
+    level = {"kindergarten": 5, "primary_school": 10, "park": 5, "bus_stop": 10}
     for zone, row in now.iterrows():
         mine = rows[rows["zone_id"] == zone].set_index(["service", "cutoff_min"])
         shares = [mine.loc[(s, m), "people_covered"] / mine.loc[(s, m), "people"] for s, m in level.items()]
         assert row["score"] == pytest.approx(100 * np.mean(shares))
     assert sorted(now["rank"]) == [1, 2]
     assert now["score"].is_monotonic_decreasing
-    # Nobody reached anything before: the change is the whole score.
+    # One definition: the score of element 64 is the completeness of element 36, pharmacies at 8 minutes included.
+    policy = evaluate_policy(toy_results).set_index("number")
+    assert policy.loc[64, "value"] == pytest.approx(100 * policy.loc[36, "value"])
+    assert "5 services" in policy.loc[36, "said_en"]
+    assert "5 services" in policy.loc[64, "said_en"]
+    # Nobody reached anything before: the change is the whole score, and both were first.
     before = toy_results.coverage.assign(people_covered=0)
     before.to_csv(tmp_path / "coverage.csv", index=False)
     changed = scorecard(toy_results.coverage, targets, load_coverage(tmp_path))
-    assert changed["change"].tolist() == changed["score"].tolist()
+    assert changed["change"].tolist() == pytest.approx(changed["score"].tolist())
+    assert changed[["rank_before", "rank_change", "compared"]].to_numpy().tolist() == [[1, 0, 4], [1, -1, 4]]
+    # What an earlier run did not have is compared with nothing; no change is no "-0.0".
+    less = toy_results.coverage[toy_results.coverage["service"] != "park"]
+    same = scorecard(toy_results.coverage, targets, less)
+    assert (same["change"] == 0).all()
+    assert not np.signbit(same["change"]).any()
+    assert same["compared"].tolist() == [3, 3]
+    said = evaluate_policy(toy_results, previous=before).set_index("number").loc[64, "said_en"]
+    assert "changes over the 4 services that both runs have; 1 " in said
+    assert "(rank 1 before, down 1, score +" in said
     (tmp_path / "coverage.csv").write_text(before.to_csv(index=False).replace(",5.0,", ",five,"), encoding="utf-8")
     with pytest.raises(SchemaError, match="cutoff_min"):
         load_coverage(tmp_path)
@@ -127,6 +149,63 @@ def test_directions_and_nesting(toy_results) -> None:
     assert check["units"].tolist() == [1, 2, 2]
     assert check["people"].tolist() == [1501] * 3
     assert check["area_difference_share"].abs().max() < 1e-4
+    assert check["outside_share"].max() < 1e-4
+    assert check.loc["township", ["people_least", "people_most"]].tolist() == [501, 1000]
+
+
+def _square(west: float, south: float, side: float):
+    return shapely.box(west, south, west + side, south + side)
+
+
+def test_ground_reached_by_fire_engines() -> None:
+    """A street along y = 0 at 0.8 x 50 km/h, yards at 10 km/h, one minute of turn-out: five minutes by hand."""
+    street = gpd.GeoDataFrame({"speed_kmh": [50.0]}, geometry=[shapely.LineString([(0, 0), (4000, 0)])], crs=4544)
+    zones = pd.DataFrame({"zone_kind": ["district", "township"], "zone_id": ["d", "t"]})
+    zones["geometry"] = [shapely.box(0, -500, 4000, 500), shapely.box(3000, -500, 4000, 500)]
+    points = pd.DataFrame({"facility_id": ["f"], "service": ["fire_station"], "x": [0.0], "y": [0.0]})
+    study = SimpleNamespace(modes={"drive": SimpleNamespace(profile="fire_engine", slope=None, max_snap_m=300.0)})
+    run = SimpleNamespace(networks={"drive": Network.from_edges(street)}, access_points=points, study=study)
+    sums = SimpleNamespace(zones=zones, results=run)
+    trip = Trip("fire_station", 5, direction="from", turnout_min=1)
+    reached, unsure, whole = ground_reached(sums, trip)
+    x, y = (np.arange(40) + 0.5) * 100, (np.arange(10) - 4.5) * 100
+    seconds = 60 + x[:, None] / (40 / 3.6) + np.abs(y)[None] / (10 / 3.6)
+    inside = (seconds <= 300) & (np.abs(y)[None] <= 300)
+    assert reached.tolist() == pytest.approx([inside.sum() / 100, inside[30:].sum() / 100])
+    assert whole.tolist() == [4.0, 1.0]
+    assert (unsure == 0).all()
+    assert 0 < reached[0] < whole[0]
+
+
+def test_land_by_hand(toy_results) -> None:
+    """Two hectares of homes and one of works inside the line, one of homesteads outside, all in fields and woods."""
+    west, south = EAST + 100.0, NORTH + 100.0
+    kinds = ["0701", "0701", "1001", "0703", "0101", "0301"]
+    shapes = [_square(west + 150 * i, south, 100) for i in range(6)]
+    land = gpd.GeoDataFrame({"code": kinds, "kind": "observed"}, geometry=shapes, crs=toy_results.cells.crs)
+    lines = gpd.GeoDataFrame(
+        {"line_type": ["城镇开发边界", "生态保护红线"], "kind": "observed"},
+        geometry=[
+            shapely.box(west, south, west + 449, south + 100),
+            shapely.box(west + 400, south, west + 900, south + 50),
+        ],
+        crs=land.crs,
+    )
+    out = evaluate_policy(replace(toy_results, landuse=land, control_lines=lines)).set_index("number")
+    assert out.loc[1, "value"] == pytest.approx(1 / 6)
+    assert "0.5 ha of built land inside the line 生态保护红线" in out.loc[1, "said_en"]
+    assert out.loc[2, "value"] == pytest.approx(1 / 3)
+    assert out.loc[15, ["value", "unit"]].tolist() == [pytest.approx(1.0), "ha"]
+    assert "2.5" not in out.loc[52, "said_en"]
+    assert out.loc[52, "value"] == pytest.approx(2.5e4 / 2.0e6, rel=0.2)
+    # The stop has one of the two blocks of homes and not the other.
+    run = replace(toy_results, landuse=land.iloc[[0, 1]], control_lines=None)
+    stop = run.facilities.iloc[[0]].assign(service="bus_stop", x=west + 50, y=south + 50)
+    rows = evaluate_indicators(
+        replace(run, facilities=stop), load_standards().assign(value=80), ids=["transit.stop500"]
+    )
+    assert rows.loc[rows["zone_kind"] == "district", "value"].item() == pytest.approx(0.5)
+    assert rows["note_en"].iloc[0].startswith("of built land")
 
 
 # --- the whole ------------------------------------------------------------------------------------------
@@ -137,7 +216,7 @@ def test_policy_of_the_toy_town(toy_results) -> None:
     assert out["number"].tolist() == list(range(1, 66))
     assert set(out["state"]) == {"evaluated", "not_evaluated"}
     done = out[out["state"] == "evaluated"].set_index("number")
-    assert done.index.tolist() == [3, 8, 9, 35, 36, 42, 45, 46, 53, 54, 61, 64]
+    assert done.index.tolist() == [3, 8, 9, 35, 36, 42, 45, 46, 53, 54, 61, 62, 64]
     assert done["value"].notna().all()
     assert done["tag"].isin(["S", "K", "P"]).all()
     assert done["kind"].isin(["observed", "derived", "assumed", "synthetic"]).all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,8 @@ __all__ = [
 
 #: Tiers a rule gives where a study names none, the highest first.
 TIERS = ("core", "centre", "town")
+#: Kinds of zones of which each is made up of the next.
+NESTED = ("district", "direction", "township", "village", "grid")
 
 
 def rank_size(people: pd.Series) -> pd.DataFrame:
@@ -244,17 +246,31 @@ def nesting_check(results: Results, sums: ZoneSums | None = None) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        Indexed by kind of zone, ``district, direction, township``: ``units, people, area_km2, people_per_unit,
-        area_per_unit_km2, people_difference`` (from the district)``, area_difference_share``.
+        Indexed by kind of zone, the largest first (``district, direction, township`` and, where the study has them,
+        ``village, grid``): ``units, people, area_km2, people_per_unit, area_per_unit_km2, people_least, people_most``
+        (of one unit)``, people_difference`` (from the district)``, area_difference_share, outside_share`` (of the area
+        of the units, what lies outside the unit of the level above that holds most of it).
     """
+    import shapely
+
     sums = sums or ZoneSums(results)
-    rows = []
-    for kind in ("district", "direction", "township"):
+    rows: list[tuple[str, int, int, float, int, int, float]] = []
+    above: Any = None
+    for kind in NESTED:
         mine = (sums.zones["zone_kind"] == kind).to_numpy()
-        if mine.any():
-            n = int(mine.sum())
-            rows.append((kind, n, int(sums.people[mine].sum()), float(sums.area_km2[mine].sum())))
-    out = pd.DataFrame(rows, columns=["zone_kind", "units", "people", "area_km2"]).set_index("zone_kind")
+        if not mine.any():
+            continue
+        shape, people = sums.zones["geometry"].to_numpy()[mine], sums.people[mine]
+        outside = 0.0
+        if above is not None:
+            inside = [float(shapely.area(shapely.intersection(above, one)).max()) for one in shape]
+            outside = max(0.0, 1 - sum(inside) / float(shapely.area(shape).sum()))
+        n = int(mine.sum())
+        ends = (int(people.min()), int(people.max()))
+        rows.append((kind, n, int(people.sum()), float(sums.area_km2[mine].sum()), *ends, outside))
+        above = shape
+    names = ["zone_kind", "units", "people", "area_km2", "people_least", "people_most", "outside_share"]
+    out = pd.DataFrame(rows, columns=names).set_index("zone_kind")
     return out.assign(
         people_per_unit=out["people"] / out["units"],
         area_per_unit_km2=out["area_km2"] / out["units"],
@@ -271,8 +287,8 @@ def scorecard(coverage: pd.DataFrame, targets: pd.DataFrame, previous: pd.DataFr
     coverage : pandas.DataFrame
         Of `planning.coverage.coverage`.
     targets : pandas.DataFrame
-        ``service, level_min, weight``, see :func:`bishan_gis.planning.standards.service_targets`. A level that is no
-        cutoff of `coverage` counts at the next larger cutoff; services beyond the largest are left out.
+        ``service, level_min, weight``, see :func:`bishan_gis.planning.standards.service_targets`. A service counts at
+        its level; where `coverage` has no such cutoff it is left out.
     previous : pandas.DataFrame, optional
         `coverage` of an earlier run.
 
@@ -281,7 +297,8 @@ def scorecard(coverage: pd.DataFrame, targets: pd.DataFrame, previous: pd.DataFr
     pandas.DataFrame
         Indexed by ``zone_id``, best first (of equals the earlier id): ``zone_name, people, score`` (0-100)``,
         score_high`` (what more data could make of it)``, rank`` (equals share one)``, services``; with `previous` also
-        ``score_before, rank_before, change``, NaN where the earlier run had no such township.
+        ``score_before, rank_before, change, rank_change`` (places gained)``, compared`` (services): from the
+        services that both runs have at their level, NaN where the earlier run had no such township.
 
     Notes
     -----
@@ -300,25 +317,38 @@ def scorecard(coverage: pd.DataFrame, targets: pd.DataFrame, previous: pd.DataFr
     out = _scores(coverage, targets)
     if previous is None:
         return out
-    old = _scores(previous, targets)
-    out["score_before"] = old["score"].reindex(out.index)
-    out["rank_before"] = old["rank"].reindex(out.index)
-    out["change"] = out["score"] - out["score_before"]
+    both = targets[_counted(coverage, targets) & _counted(previous, targets)]
+    now, old = _scores(coverage, both).reindex(out.index), _scores(previous, both).reindex(out.index)
+    out["score_before"], out["rank_before"] = old["score"].astype(float), old["rank"].astype(float)
+    # A difference below what either score is certain to is none; adding 0 turns -0 into 0.
+    out["change"] = (now["score"].astype(float) - out["score_before"]).round(9) + 0.0
+    out["rank_change"] = out["rank_before"] - now["rank"].astype(float)
+    out["compared"] = len(both)
     return out
 
 
-def _scores(coverage: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+def _towns(coverage: pd.DataFrame) -> pd.DataFrame:
     table = coverage[(coverage["zone_kind"] == "township") & (coverage["age_group"] == "all")].copy()
     # An earlier run may come from CSV, where ids look like numbers.
     table["zone_id"] = table["zone_id"].astype(str)
-    cutoffs = np.sort(table["cutoff_min"].unique().astype(float))
-    usable = targets[targets["level_min"].notna() & targets["service"].isin(table["service"])]
+    table["cutoff_min"] = table["cutoff_min"].astype(float)
+    return table
+
+
+def _counted(coverage: pd.DataFrame, targets: pd.DataFrame) -> pd.Series:
+    """Say which targets a table of coverage has at their level."""
+    known = pd.MultiIndex.from_frame(_towns(coverage)[["service", "cutoff_min"]].drop_duplicates())
+    wanted = pd.MultiIndex.from_frame(targets[["service", "level_min"]].astype({"level_min": float}))
+    return pd.Series(wanted.isin(known), index=targets.index)
+
+
+def _scores(coverage: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    table = _towns(coverage)
+    usable = targets[_counted(coverage, targets)]
     frames = []
     for service, level, weight in zip(usable["service"], usable["level_min"], usable["weight"], strict=True):
-        at = int(np.searchsorted(cutoffs, float(level)))
-        if at < len(cutoffs):
-            rows = table[(table["service"] == service) & (table["cutoff_min"] == cutoffs[at])]
-            frames.append(rows.assign(weight=float(weight)))
+        rows = table[(table["service"] == service) & (table["cutoff_min"] == float(level))]
+        frames.append(rows.assign(weight=float(weight)))
     if not frames:
         return pd.DataFrame(columns=["zone_name", "people", "score", "score_high", "rank", "services"])
     rows = pd.concat(frames)

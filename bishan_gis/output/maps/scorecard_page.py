@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.output.maps.completeness_page import natural_breaks
+from bishan_gis.output.maps.context import whole
 from bishan_gis.output.maps.elements import PackedPolygons
 from bishan_gis.output.maps.findings import SCRIPTS, STYLES, finding_layers, gaps_of, judged_services, number
 from bishan_gis.output.maps.page import map_page
 from bishan_gis.output.tokens import COMPLETENESS
 from bishan_gis.planning.policy_measures import scorecard
+from bishan_gis.planning.zone_sums import ZoneSums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,23 +25,23 @@ __all__ = ["scorecard_page", "town_scores"]
 
 def town_scores(context: Context) -> pd.DataFrame:
     """Return the scores of the townships, as element 64 of the policy has them."""
-    from bishan_gis.planning.policy_rules import Evidence
+    from bishan_gis.planning.policy_evidence import Evidence
 
     evidence = Evidence(context.results)
-    return scorecard(context.results.coverage, evidence.walked)
+    return scorecard(evidence.level_coverage, evidence.walked)
 
 
 def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the people of each zone within reach of each judged service, at the cutoff its score counts."""
-    out = []
+    """Return the people of each zone within reach of each judged service at its level, and those not known."""
+    sums, out = ZoneSums(context.results), []
+    at = [context.zone_index[k, str(z)] for k, z in zip(sums.zones["zone_kind"], sums.zones["zone_id"], strict=True)]
     for i, service in enumerate(services):
-        if not service["judged"]:
+        level = float(service["level"])
+        if not service["judged"] or service.get("vehicle") or level > 15:
             continue
-        at = int(np.searchsorted(np.array(context.cutoffs), float(service["level"])))
-        if at >= len(context.cutoffs):
-            continue
-        rows = context.numbers[:, i, at, 0, :]
-        out.append({"s": i, "cutoff": context.cutoffs[at], "rows": rows[:, 1:].tolist()})
+        rows = np.zeros((len(context.zone_rows), 2), dtype=np.int64)
+        rows[at] = np.column_stack(sums.covered(service["key"], level))
+        out.append({"s": i, "cutoff": whole(level), "rows": rows.tolist()})
     return out
 
 
