@@ -198,6 +198,20 @@ def test_land_by_hand(toy_results) -> None:
     assert out.loc[15, ["value", "unit"]].tolist() == [pytest.approx(1.0), "ha"]
     assert "2.5" not in out.loc[52, "said_en"]
     assert out.loc[52, "value"] == pytest.approx(2.5e4 / 2.0e6, rel=0.2)
+    ids = [
+        "tdt1063.built_in_boundary",
+        "tdt1063.jobs_homes",
+        "tdt1063.arable",
+        "tdt1063.wetland",
+        "tdt1063.industry_share",
+    ]
+    rows = evaluate_indicators(replace(toy_results, landuse=land, control_lines=lines), ids=ids)
+    town = rows[rows["zone_kind"] == "district"].set_index("id")
+    assert town["value"].loc[ids[:3]].tolist() == pytest.approx([3, 1 / 3, 1])
+    assert town.loc["tdt1063.industry_share", "value"] == pytest.approx(1 / 4)
+    assert "no class 05" in town.loc["tdt1063.wetland", "note_en"]
+    by_town = rows[(rows["id"] == "tdt1063.arable") & (rows["zone_kind"] == "township")]
+    assert by_town["value"].sum() == pytest.approx(1)
     # The stop has one of the two blocks of homes and not the other.
     run = replace(toy_results, landuse=land.iloc[[0, 1]], control_lines=None)
     stop = run.facilities.iloc[[0]].assign(service="bus_stop", x=west + 50, y=south + 50)

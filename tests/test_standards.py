@@ -56,6 +56,47 @@ def test_the_table_of_the_package() -> None:
     assert load_standards(sets=["fire", "parks"])["set"].drop_duplicates().tolist() == ["fire", "parks"]
 
 
+#: The spatial indicators of TD/T 1063-2021, as the source lists them.
+TDT1063 = """
+永久基本农田保护面积 耕地保有量 生态保护红线面积 历史文化保护线面积 湿地面积 河湖水面率 高标准农田面积占比
+生态保护红线范围内城乡建设用地面积 再生水利用率 人均应急避难场所面积 消防救援5分钟可达覆盖率 城区透水表面占比
+城市内涝积水点数量 超高层建筑数量 综合减灾示范社区比例 防洪堤防达标率 经过治理的地质灾害隐患点数量
+年平均地面沉降量 闲置土地处置率 存量土地供应比例 城乡工业用地占比 城区道路网密度 新增城市更新改造用地面积
+城乡职住用地比例 批而未供土地处置率 常住人口 城区常住人口密度 建设用地总面积 城区建筑密度
+城镇开发边界范围内城乡建设用地面积 人均城镇建设用地 人均村庄建设用地 等级医院交通30分钟行政村覆盖率
+行政村等级公路通达率 人均地下空间面积 森林覆盖率 林地保有量 新增生态修复面积 工业用地地均增加值 每万元GDP地耗
+绿色交通出行比例 分布式清洁能源设施覆盖面积 1小时到达中心城市国际机场或干线机场的县级单元比例 高速公路网密度
+铁路网密度 城市对外日均人流联系量 工作日平均通勤时间 45分钟通勤时间内居民占比 都市圈1小时人口覆盖率
+轨道交通站点800米半径服务覆盖率 15分钟社区生活圈覆盖率 社区卫生服务设施步行15分钟覆盖率 市区级医院2公里覆盖率
+社区小学步行10分钟覆盖率 社区中学步行15分钟覆盖率 社区养老设施步行5分钟覆盖率 社区文化活动设施步行15分钟覆盖率
+菜市场(生鲜超市)步行10分钟覆盖率 每万人幼儿园班数 每千人床位 每千老人养老床位 城镇人均住房面积 殡葬用地面积
+社区体育设施步行15分钟覆盖率 足球场地设施步行15分钟覆盖率 公园绿地、广场用地步行5分钟覆盖率
+森林步行15分钟覆盖率 人均公园绿地面积 人均绿道长度 每10万人拥有的图书馆 每10万人拥有的博物馆
+每10万人拥有的科技馆 每10万人拥有的艺术馆 每万人咖啡馆茶舍数
+"""
+
+
+def test_no_section_of_the_standards_is_left_out() -> None:
+    rows = load_standards()
+    mine = rows[(rows["set"] == "tdt1063") & (rows["clause"] != "definitions")]
+    assert sorted(mine["clause"]) == sorted(TDT1063.split())
+    assert set(mine["tag"]) == {"S"}
+    seen = rows.groupby("set").size().to_dict()
+    assert seen == {
+        **{"gb50180": 125, "tdt1062": 10, "tdt1063": len(TDT1063.split()) + 2, "complete": 32, "quarter_hour": 8},
+        **{"checkup": 27, "parks": 10, "transit": 6, "fire": 18, "shelters": 38, "floods": 2, "speeds": 7},
+        **{"chongqing": 21, "governance": 1},
+    }
+    # Annex C: which facilities have a radius, by life circle.
+    radii = rows[(rows["set"] == "gb50180") & (rows["indicator"] == "radius_m")]
+    assert radii.groupby("level").size().to_dict() == {0: 1, 5: 8, 10: 5, 15: 7}
+    by_id = rows.set_index("id")
+    assert by_id.loc["gb50180.block.spacing", ["value", "value_max", "tag"]].tolist() == [150, 250, "S"]
+    assert by_id.loc["gb50014.medium", ["value", "value_max", "tag"]].tolist() == [20, 30, "K"]
+    assert by_id.loc["checkup.community.elderly", "tag"] == "S"
+    assert by_id.loc["checkup.community.charging", "tag"] == "K"
+
+
 def test_a_radius_fits_the_minutes_it_stands_under() -> None:
     """Nobody walks 2 km in 15 minutes; only the culture station has 500 m in the 5-minute circle, as Annex C says."""
     rows = load_standards()

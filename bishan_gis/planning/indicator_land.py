@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,13 +16,30 @@ if TYPE_CHECKING:
 
     from bishan_gis.planning.zone_sums import ZoneSums
 
-__all__ = ["BUILT", "URBAN", "area_km2", "built_land", "built_within", "density", "land_ha", "line_kinds", "residents"]
+__all__ = [
+    "BUILT",
+    "URBAN",
+    "area_km2",
+    "areas_by_zone",
+    "built_land",
+    "built_within",
+    "density",
+    "land_ha",
+    "land_use",
+    "line_kinds",
+    "residents",
+]
 
 #: Control line that bounds the urban area of a plan.
 URBAN = "城镇开发边界"
 #: Classes of the 2023 guide that are built land; homesteads (0703), railways and highways lie in the country [P].
 BUILT = ("07", "08", "09", "10", "11", "12", "13", "14", "15")
 _RURAL = ("0703", "1201", "1202")
+#: What a denominator may say of land use.
+_LAND = re.compile(
+    r"(?:land use (?P<codes>\d+(?: \d+)*)|built land)"
+    r"(?: of (?P<of>district|built land)| inside (?P<line>\S+)| over (?P<other>\d+(?: \d+)*))?"
+)
 
 
 def area_km2(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
@@ -38,12 +56,11 @@ def area_km2(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
 
 
 def land_ha(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
-    """Return the land inside a control line."""
-    del standards
+    """Return the land inside a control line, or that of classes of land use."""
     import shapely
 
     if not row["denominator"].startswith("control line "):
-        return needs(row)
+        return land_use(sums, row, standards)
     line = row["denominator"].removeprefix("control line ")
     parts = sums.line_areas(line)
     if parts is None:
@@ -125,6 +142,73 @@ def built_land(sums: ZoneSums, *, rural: bool = False) -> gpd.GeoDataFrame | Non
     return gpd.GeoDataFrame(land[keep].reset_index(drop=True))
 
 
+def areas_by_zone(shapes: NDArray[Any], bounds: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the area of polygons inside each of several bounds, in square units of their coordinates."""
+    import shapely
+
+    tree, out = shapely.STRtree(shapes), np.zeros(len(bounds))
+    for i, bound in enumerate(bounds):
+        shapely.prepare(bound)
+        at = tree.query(bound, predicate="intersects")
+        inside = shapely.covers(bound, shapes[at])
+        cut = shapely.intersection(shapes[at[~inside]], bound)
+        out[i] = shapely.area(shapes[at[inside]]).sum() + shapely.area(cut).sum()
+    return out
+
+
+def land_use(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
+    """Return the area or the share of classes of land use, as the denominator of a row names them.
+
+    Parameters
+    ----------
+    sums : ZoneSums
+        A run.
+    row : pandas.Series
+        ``denominator``: ``land use`` and classes, or ``built land``; then nothing (their area), ``inside`` a control
+        line, ``of district``, ``of built land``, or ``over`` other classes.
+    standards : pandas.DataFrame
+        Not used.
+    """
+    del standards
+    import shapely
+
+    found = _LAND.fullmatch(str(row["denominator"]))
+    land = sums.results.landuse
+    if found is None:
+        return needs(row)
+    if land is None or land.empty:
+        return Missing("需要土地利用 (inputs.landuse)", "needs land use (inputs.landuse)")
+    codes = tuple((found["codes"] or "").split())
+    mine = land[land["code"].astype(str).str.startswith(codes)] if codes else built_land(sums, rural=True)
+    if mine is None or mine.empty:
+        shown = " ".join(codes) or "07-15"
+        return Missing(f"土地利用中没有 {shown} 类", f"the land use has no class {shown}")
+    bounds, kinds = sums.zones["geometry"].to_numpy(), tuple(str(k) for k in mine["kind"].unique())
+    if found["line"]:
+        line = sums.line_areas(found["line"])
+        if line is None:
+            return Missing(
+                f"inputs.control_lines 中没有 {found['line']}", f"inputs.control_lines has no {found['line']}"
+            )
+        bounds, kinds = line, (*kinds, *line_kinds(sums))
+    area = areas_by_zone(shapely.make_valid(mine.geometry.to_numpy()), bounds)
+    kind = sums.kind(more=kinds)
+    note = ("按土地利用图层", "by the layer of land use")
+    if row["indicator"] == "land_ha":
+        return Computed(area / 1e4, area / 1e4, sums.area_km2, "km2", kind, note=note)
+    if found["of"] == "district":
+        whole = shapely.area(sums.zones["geometry"].to_numpy())
+    else:
+        other = built_land(sums, rural=True)
+        if found["other"]:
+            other = land[land["code"].astype(str).str.startswith(tuple(found["other"].split()))]
+        if other is None or other.empty:
+            return needs(row)
+        whole = areas_by_zone(shapely.make_valid(other.geometry.to_numpy()), bounds)
+    value = over(area, whole)
+    return Computed(value, value, whole / 1e6, "km2", kind, note=note)
+
+
 def built_within(sums: ZoneSums, row: pd.Series, chosen: NDArray[np.bool_]) -> Answer:
     """Return the share of the built land that lies within a straight line of facilities."""
     import shapely
@@ -139,13 +223,8 @@ def built_within(sums: ZoneSums, row: pd.Series, chosen: NDArray[np.bool_]) -> A
     if urban is not None:
         bounds, note = urban, (f", {URBAN} 以内", f", inside the line {URBAN}")
     shape = shapely.make_valid(land.geometry.to_numpy())
-    near, tree = shapely.intersection(shape, circles), shapely.STRtree(shape)
-    whole, part = np.zeros(len(sums.zones)), np.zeros(len(sums.zones))
-    for i, bound in enumerate(bounds):
-        shapely.prepare(bound)
-        at = tree.query(bound, predicate="intersects")
-        whole[i] = shapely.area(shapely.intersection(shape[at], bound)).sum()
-        part[i] = shapely.area(shapely.intersection(near[at], bound)).sum()
+    whole = areas_by_zone(shape, bounds)
+    part = areas_by_zone(shapely.intersection(shape, circles), bounds)
     share, least = over(part, whole), float(row["share_min"])
     said = (
         f"按建设用地面积计 ({whole[_district(sums)] / 1e6:.1f} km²{note[0]})",

@@ -19,7 +19,7 @@ from bishan_gis.planning.indicator_answers import (
 )
 from bishan_gis.planning.indicator_choice import Choice, choose, row_class
 from bishan_gis.planning.indicator_drive import drive_min
-from bishan_gis.planning.indicator_land import area_km2, built_within, density, land_ha, residents
+from bishan_gis.planning.indicator_land import area_km2, built_within, density, land_ha, land_use, residents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,6 +195,8 @@ def _share_of(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer
         if not row_class(row):
             note = join_notes(note, ("含所有级别的设施", "facilities of every class"))
         return replace(answer, at_most=True, note=join_notes(note, answer.note))
+    if str(row["denominator"]).startswith(("land use", "built land")):
+        return land_use(sums, row, standards)
     sized = standards[(standards["service"] == row["service"]) & (standards["indicator"] == "radius_m")]
     sized = sized[sized["size_min_m2"].notna() & (sized["set"] == "checkup")]
     if row["service"] and row["denominator"].startswith("residential") and len(sized):
@@ -265,6 +267,7 @@ RULES: dict[str, Rule] = {
     "drive_min": drive_min,
     "area_km2": area_km2,
     "land_ha": land_ha,
+    "land_ratio": land_use,
     "people": residents,
     "density_km_km2": density,
     "density_person_km2": density,
