@@ -132,10 +132,20 @@ def test_gaps_are_those_of_the_record(visit, results):
         f"{p}: {t}" for p, t in zip(*(page.locator(f".find {s}").all_inner_texts() for s in ("b", "p")), strict=True)
     ]
     assert told == gaps.sentences(len(told))
-    press(page, "list", "unknown")
-    assert headline(page)[3] == totals["areas_unknown"]
-    press(page, "list", "short")
-    assert headline(page)[3] == totals["areas_short"]
+    big = int((gaps.areas.table["people"] >= 100).sum())
+    assert f"100 人以上 {big:,} 个" in page.inner_text("#headline")
+    # Headline, legend and colours are those of the list that is chosen.
+    heads = gaps.cells["people"].to_numpy()
+    short = {i for part in gaps.short.cells_of() for i in part}
+    for key, mine in (
+        ("unknown", int(heads[(gaps.state.state == 2).any(axis=0)].sum())),
+        ("short", int(heads[sorted(short)].sum())),
+    ):
+        press(page, "list", key)
+        assert headline(page)[1] == mine
+        assert headline(page)[3] == totals[f"areas_{key}"]
+        assert legend(page) == [people - mine, mine]
+        assert page.inner_text("#legend li >> nth=1").startswith({"unknown": "无法判断", "short": "容量不足"}[key])
     assert page.locator("#where .note >> nth=0").is_visible()
 
 

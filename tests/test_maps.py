@@ -31,7 +31,7 @@ from bishan_gis.output.maps.gap_page import chosen_areas
 from bishan_gis.output.maps.index import index_page
 from bishan_gis.output.maps.layers import ordered_cells
 from bishan_gis.output.maps.pack import pack, varints
-from bishan_gis.output.maps.pages import landuse_classes
+from bishan_gis.output.maps.pages import landuse_classes, legend_classes
 from bishan_gis.output.maps.shapes import polygon_columns
 from bishan_gis.output.tokens import INK, NEAREST, NEAREST_MIN, reach_colors
 
@@ -284,7 +284,8 @@ def test_gap_page_tells_what_the_gaps_say(results, pages):
     told = [a for a in data["areas"] if a["list"] == 0]
     assert [a["text"] for a in told[:20]] == gaps.sentences(20)
     table = gaps.areas.table
-    every = data["sums"].reshape(7, -1)
+    every = data["sums"].reshape(8, -1)
+    assert every[7].sum() == sum((p.table["people"] >= 100).sum() for p in (gaps.areas, gaps.unknown, gaps.short))
     assert every[6].sum() == sum(len(part.table) for part in (gaps.areas, gaps.unknown, gaps.short))
     assert every[5][every[0] == 0].sum() == table["people"].sum()
     first = gaps.areas.cells_of()[told[0]["rank"] - 1]
@@ -378,6 +379,25 @@ def test_no_file_is_long_or_takes_names_as_markup():
         code = asset(f"{name}.js")
         assert code.count("\n") < 400
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", code)
+
+
+def test_land_use_is_named_as_the_official_list_names_it(pages):
+    """Every code of the legend stands with the name of that very class."""
+    official = {code: row["name"] for code, row in landuse_classes().items()}
+    for code, name in official.items():
+        assert legend_classes([[code]]) == [(code, name, False)]
+    by_color: dict[str, list[str]] = {}
+    for code, row in landuse_classes().items():
+        by_color.setdefault(row["legend"], []).append(code)
+    for codes in by_color.values():
+        ((code, name, _),) = legend_classes([codes])
+        assert all(c.startswith(code) for c in codes)
+        assert official.get(code, "") == name
+    found = re.search(r'id="config">(.*?)</script>', pages["district.html"], flags=re.DOTALL)
+    rows = json.loads(found[1])["landuse"]
+    assert rows
+    for row in rows:
+        assert row["name"].removesuffix("（其余）") == official[row["code"]]
 
 
 def test_classes_and_contrast():

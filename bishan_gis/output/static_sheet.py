@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from bishan_gis.output.fonts import drawable_text, font_properties, text_width_pt
+from bishan_gis.output.maps.middle import middle
 from bishan_gis.output.tokens import INK
 
 if TYPE_CHECKING:
@@ -291,7 +292,7 @@ class Sheet:
         left = self.column.get_position().x0 * wide
         axes = self.figure.add_axes((left / wide, bottom / high, COLUMN / wide, room / high))
         half = np.array([_CORE_M, _CORE_M * room / COLUMN]) / 2
-        mid = _middle(self.context)
+        mid = middle(self.context.results.cells)
         frame_axes(axes, *(mid - half), *(mid + half))
         for draw in self.layers:
             draw(axes, self.metres(axes))
@@ -306,17 +307,6 @@ class Sheet:
 
 def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def _middle(context: Context) -> NDArray[np.float64]:
-    """Return the place with half of the people on either side of it, west to east and south to north."""
-    cells = context.results.cells
-    people = cells["people"].to_numpy(float)
-    out = []
-    for c in ("x", "y"):
-        order = np.argsort(cells[c].to_numpy(), kind="stable")
-        out.append(cells[c].to_numpy(float)[order][np.searchsorted(np.cumsum(people[order]), people.sum() / 2)])
-    return np.array(out)
 
 
 def frame_axes(axes: Axes, west: float, south: float, east: float, north: float) -> None:

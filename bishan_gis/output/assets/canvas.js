@@ -33,6 +33,16 @@
     [...waiting.keys()].forEach((layer) => layer.redraw());
   };
 
+  // The same for any sheet: its upper left corner in pixels of the world at a zoom, and its size.
+  BG.viewOf = function (grid, zoom, from, full, ratio) {
+    const g = grid || { ox: 0, oy: 0, q: 1 }, perMetre = 256 * Math.pow(2, zoom) / (2 * HALF), k = g.q * perMetre;
+    const dx = (g.ox + HALF) * perMetre - from.x, dy = (HALF - g.oy) * perMetre - from.y;
+    return {
+      zoom, k, dx, dy, ratio, width: full.x, height: full.y,
+      x0: -dx / k, x1: (full.x - dx) / k, y0: (dy - full.y) / k, y1: dy / k,
+    };
+  };
+
   BG.CanvasLayer = L.Layer.extend({
     options: { z: 10, margin: 0.12 },
 
@@ -119,17 +129,7 @@
 
     // How stored integers become pixels of the canvas, and which of them can be seen.
     _view(corner, full, ratio) {
-      const zoom = this._map.getZoom();
-      const g = this.data.g || { ox: 0, oy: 0, q: 1 };
-      const perMetre = 256 * Math.pow(2, zoom) / (2 * HALF);
-      const from = this._map.getPixelOrigin().add(corner);
-      const k = g.q * perMetre;
-      const dx = (g.ox + HALF) * perMetre - from.x;
-      const dy = (HALF - g.oy) * perMetre - from.y;
-      return {
-        zoom, k, dx, dy, ratio, width: full.x, height: full.y,
-        x0: -dx / k, x1: (full.x - dx) / k, y0: (dy - full.y) / k, y1: dy / k,
-      };
+      return BG.viewOf(this.data.g, this._map.getZoom(), this._map.getPixelOrigin().add(corner), full, ratio);
     },
 
     // Stored coordinates of a place on the map.

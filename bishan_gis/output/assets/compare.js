@@ -138,7 +138,15 @@
       facilities.split(x / width);
     };
     app.map.on("resize", place);
-    slider.addEventListener("input", () => { app.state.split = slider.value; app.keep(); place(); });
+    // Until it is moved it stands at the middle of the district.
+    let moved = Boolean(app.state.split);
+    app.onHome = () => {
+      if (moved) return;
+      const x = app.map.latLngToContainerPoint(L.latLngBounds(c.bounds).getCenter()).x, width = app.map.getSize().x;
+      slider.value = String(Math.max(5, Math.min(95, Math.round(100 * (x - 22) / (width - 44)))));
+      place();
+    };
+    slider.addEventListener("input", () => { moved = true; app.state.split = slider.value; app.keep(); place(); });
     app.map.on("move", () => { if (sides) { cells.redraw(); facilities.redraw(); } });
 
     const CHANGE = ["gain", "lose", "sooner", "later", "covered", "gap", "unknown"];
@@ -170,6 +178,7 @@
       }
       sides = view === "swipe" ? [a, b] : null;
       swipe.hidden = view !== "swipe";
+      app.noInset = view === "swipe";
       cells._sides = null;
       cells.setClasses(view === "change" ? change : view === "before" ? a : b, view === "change" ? changeStyles : sideStyles);
       if (sides) place();
@@ -191,11 +200,11 @@
       ]);
       document.getElementById("headline").dataset.numbers = [all.all0, all.yes0, all.unknown0, all.all, all.yes, all.unknown, all.gain, all.lose].join(",");
       const named = (list) => list.map((z) => ({ ...z, ...row(z.index, s, cut, age) }));
-      const most = Math.max(1, ...named(m.directions).map((r) => Math.max(r.gain, r.lose)));
+      const most = Math.max(1, ...named(m.directions).map((r) => r.gain + r.lose));
       const dirs = named(m.directions).sort((x, y) => y.gain - y.lose - (x.gain - x.lose));
       const bars = BG.bars(app, app.t("by_direction"), dirs.map((r) => ({
         name: r.name, color: r.color, value: plus(r.gain), sub: minus(r.lose),
-        parts: [{ share: r.gain / most / 2, fill: hue.gain }, { share: r.lose / most / 2, fill: hue.loss }] })),
+        parts: [{ share: r.gain / most, fill: hue.gain }, { share: r.lose / most, fill: hue.loss }] })),
         [app.t("cpr_gain"), app.t("cpr_lose")], app.t("gap_most_first"));
       const columns = [
         { text: app.t("zone_township"), value: (r) => r.name, show: (r) => r.name },
@@ -206,8 +215,8 @@
       ];
       // By service and by age: where the plan helps whom.
       const lines = (title, list) => BG.bars(app, title, list, [app.t("cpr_gain"), app.t("cpr_lose")]);
-      const top = (list) => Math.max(1, ...list.map((r) => Math.max(r.gain, r.lose)));
-      const part = (r, hi) => [{ share: r.gain / hi / 2, fill: hue.gain }, { share: r.lose / hi / 2, fill: hue.loss }];
+      const top = (list) => Math.max(1, ...list.map((r) => r.gain + r.lose));
+      const part = (r, hi) => [{ share: r.gain / hi, fill: hue.gain }, { share: r.lose / hi, fill: hue.loss }];
       const byService = c.services.map((x, j) => {
         const level = Math.max(0, c.cutoffs.findIndex((y) => y === x.level));
         return { name: x.name + " ≤ " + c.cutoffs[level], ...row(m.districts[0].index, j, level, age) };

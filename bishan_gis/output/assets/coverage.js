@@ -27,6 +27,10 @@
       m.scopeControl(),
     );
 
+    // Facilities beyond the township that is looked at are paled, not hidden: its people may walk to them.
+    const at = facilities.data;
+    facilities.options.color = (i) => (m.whole() || m.within(at.zone[i], at.dir[i]) ? k.ink : "#b5b5b0");
+
     function classes(s, cut, people) {
       const bands = c.cutoffs.slice(0, cut + 1);
       const column = new Uint8Array(m.n);
@@ -57,14 +61,14 @@
       const circle = num.circle[(s * c.cutoffs.length + cut) * 2];
       const area = num.circle[(s * c.cutoffs.length + cut) * 2 + 1];
       const more = [{ style: { fill: k.ink, shape: "dot" }, text: service.name, value: fmt.exact(m.placesOf(s)) + " " + app.t("places") }];
-      if (circle >= 0 && m.whole() && app.isOn("circles")) more.push({
+      if (circle >= 0 && app.isOn("circles")) more.push({
         style: { fill: "rgba(66,146,198,.22)", stroke: k.reach[0] }, text: app.t("walk_circle", { n: c.cutoffs[cut] }),
-        value: fmt.area(area / 100),
+        value: m.whole() ? fmt.area(area / 100) : "",
       });
       const radius = c.radii[Math.min(cut, c.radii.length - 1)];
       const inside = num.radius[s * c.radii.length + Math.min(cut, c.radii.length - 1)];
-      if (inside >= 0 && m.whole() && app.isOn("rings")) more.push({
-        style: { stroke: k.ink, shape: "dashed" }, text: app.t("plain_circle", { m: radius }), value: fmt.people(inside) + " " + app.t("people"),
+      if (inside >= 0 && app.isOn("rings")) more.push({
+        style: { stroke: k.ink, shape: "dashed" }, text: app.t("plain_circle", { m: radius }), value: m.whole() ? fmt.people(inside) + " " + app.t("people") : "",
       });
       const compare = circle >= 0 && inside >= 0 && m.whole() && app.isOn("rings") ? app.t("circle_note", {
         walk: fmt.people(circle), min: c.cutoffs[cut], plain: fmt.people(inside), m: radius }) : null;

@@ -110,7 +110,7 @@
       if (f >= 0) { m.facilityCard(f); return; }
       const z = town(latlng);
       if (!z) { app.closeCard(); return; }
-      zones.setFilter((i) => i === z.at);
+      m.outline(z.at, false);
       const tally = c.services.map(() => 0);
       for (let i = 0; i < d.x.length; i++) if (d.zone[i] === z.index) tally[d.s[i]] += 1;
       app.card(z.name, [z.direction, fmt.exact(z.people[0]) + " " + app.t("people"), fmt.area(z.area)].filter(Boolean).join(" · "),
@@ -118,7 +118,7 @@
         el("table", "facts", el("tbody", "", ...c.services.map((s, i) =>
           el("tr", tally[i] ? "" : "ok0", el("th", "", s.name), el("td", "", fmt.exact(tally[i]) + " " + app.t("places")))))));
     };
-    app.onClose = () => { m.unmark(); zones.setFilter((i) => !m.whole() && i === m.scope().at); };
+    app.onClose = () => { m.unmark(); m.outline(m.whole() ? -1 : m.scope().at, !m.whole()); };
     app.places = m.places((i) => m.facilityCard(i));
     zones.setFilter(() => false);
     app.update();

@@ -33,6 +33,8 @@
       this.phone = window.matchMedia("(max-width: 760px)");
       this.phone.addEventListener("change", () => this._arrange());
       this._arrange();
+      BG.viewer(this);
+      BG.insetter(this);
       this._buttons();
       this._pointer();
       this._sheet();
@@ -55,10 +57,11 @@
       const wide = !this.phone.matches && !BG.printing;
       this.map.fitBounds(this.config.bounds, {
         animate: false,
-        paddingTopLeft: wide ? [16, 16] : [6, 6],
+        paddingTopLeft: wide ? [this.covered().left || 16, 16] : [6, 6],
         paddingBottomRight: wide ? [this.config.legendWidth || 16, 16] : [6, 6],
       });
       this._home = [this.map.getZoom(), this.map.getCenter()];
+      if (this.onHome) this.onHome();
     }
 
     atHome() {
@@ -149,7 +152,8 @@
 
     _buttons() {
       const list = find("layers"), asked = String(this.state.show || "").split(",");
-      for (const item of this.config.layers) {
+      const inset = this.config.core ? [{ key: "inset", label: this.t("sm_core"), on: true, of: [] }] : [];
+      for (const item of [...this.config.layers, ...inset]) {
         const box = el("input");
         box.type = "checkbox";
         box.defaultChecked = item.on;
@@ -159,6 +163,7 @@
         const apply = () => {
           targets.forEach((x) => (box.checked ? x.addTo(this.map) : x.remove()));
           if (this.onLayer) this.onLayer(item.key, box.checked);
+          if (this.inset) this.inset.soon();
         };
         box.addEventListener("change", () => { apply(); this.keep(); });
         targets.forEach((x) => (box.checked ? x.addTo(this.map) : x.remove()));
@@ -244,6 +249,8 @@
           el("ul", "", ...s.rows.map((r) =>
             el("li", r.muted ? "muted" : "", this.swatch(r.style), el("span", "text", r.text), el("span", "num", r.value)))),
           s.note ? el("p", "note", s.note) : null)));
+      this.seat();
+      if (this.inset) this.inset.soon();
     }
 
     _sheet() {
@@ -308,6 +315,7 @@
       find("card-body").replaceChildren(...nodes);
       find("card").hidden = false;
       find("card").scrollTop = 0;
+      this.seat();
       this.lower();
     }
 

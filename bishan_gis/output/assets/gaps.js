@@ -7,9 +7,9 @@
   BG.pages.gaps = function (app) {
     const m = new BG.Model(app), f = new BG.Findings(app, m), c = app.config, k = app.tokens;
     const { cells, facilities, areas, outline } = app.layers;
-    const told = areas.data.areas, starts = BG.starts(areas.data.n), sums = areas.data.sums, rows = sums.length / 7;
+    const told = areas.data.areas, starts = BG.starts(areas.data.n), sums = areas.data.sums, rows = sums.length / 8;
     told.forEach((a, i) => { a.at = i; a.id = c.lists[a.list] + "-" + a.rank; });
-    const column = (name) => ["of", "s", "zone", "reason", "fragile", "people", "n"].indexOf(name) * rows;
+    const column = (name) => ["of", "s", "zone", "reason", "fragile", "people", "n", "big"].indexOf(name) * rows;
     const members = (a) => areas.data.cells.subarray ? areas.data.cells.subarray(starts[a.at], starts[a.at + 1])
       : areas.data.cells.slice(starts[a.at], starts[a.at + 1]);
     const worst = f.judged.length;
@@ -33,21 +33,33 @@
           ...present.map((r) => ({ value: c.reasons[r], text: app.t("reason_" + c.reasons[r]) }))])),
     );
 
-    // Colours: one service: covered, missing, unknown; all services: how many are missing.
-    function classes(s, people) {
+    const BLANK = { fill: k.change.same }, UNKNOWN = { fill: k.unknown, hatch: "/" };
+    // Whether a cell is one of those that the chosen list is about: missing, unknown, or too few places.
+    function member(s) {
+      if (app.state.list === "short") {
+        const there = new Uint8Array(m.n);
+        told.filter((a) => a.list === 2 && (s < 0 || a.s === s)).forEach((a) => members(a).forEach((i) => { there[i] = 1; }));
+        return (i) => there[i] === 1;
+      }
+      const unknown = app.state.list === "unknown";
+      if (s >= 0) return (i) => (unknown ? f.state(s, i) < 0 : f.state(s, i) === 0);
+      return (i) => f.has(i)[unknown ? "unknown" : "missing"] > 0;
+    }
+
+    // Colours: one service: covered, missing, unknown; all services: how many are missing; other lists: theirs and the rest.
+    function classes(s, people, mine) {
       const out = new Uint8Array(m.n), count = [], add = (at, i) => {
         out[i] = at;
         count[at] = (count[at] || 0) + (m.inScope(i) ? people[i] : 0);
       };
-      if (app.state.list === "short") {
-        const there = new Uint8Array(m.n);
-        told.filter((a) => a.list === 2 && (s < 0 || a.s === s)).forEach((a) => members(a).forEach((i) => { there[i] = 1; }));
-        for (let i = 0; i < m.n; i++) add(there[i], i);
-        return { out, count, styles: [{ fill: k.change.same }, { fill: k.gap }], names: [app.t("other_cells"), app.t("gap_short")] };
+      const list = c.lists[listNow()];
+      if (list !== "gaps") {
+        for (let i = 0; i < m.n; i++) add(mine(i) ? 1 : 0, i);
+        return { out, count, styles: [BLANK, list === "short" ? { fill: k.gap } : UNKNOWN], names: [app.t("other_cells"), app.t("gap_" + list)] };
       }
       if (s >= 0) {
         for (let i = 0; i < m.n; i++) add([1, 0, 2][f.state(s, i) < 0 ? 2 : f.state(s, i) === 1 ? 1 : 0], i);
-        return { out, count, styles: [{ fill: k.reach[k.reach.length - 1] }, { fill: k.gap }, { fill: k.unknown, hatch: "/" }],
+        return { out, count, styles: [{ fill: k.reach[k.reach.length - 1] }, { fill: k.gap }, UNKNOWN],
           names: [app.t("cov_yes"), app.t("cov_gap"), app.t("cov_unknown")] };
       }
       for (let i = 0; i < m.n; i++) {
@@ -55,18 +67,19 @@
         add(!has.missing && has.unknown ? 6 : bands.findIndex((b) => has.missing <= b), i);
       }
       const names = bands.map((b, j) => (j ? app.t("gap_band", { a: bands[j - 1] + 1, b }) : app.t("gap_none")));
-      return { out, count, styles: [...k.missing.map((fill) => ({ fill })), { fill: k.unknown, hatch: "/" }],
+      return { out, count, styles: [...k.missing.map((fill) => ({ fill })), UNKNOWN],
         names: [...names, app.t("cov_unknown")] };
     }
 
     // All areas that the choice leaves, told or not.
     function matching(of, s, towns, reason) {
-      const out = { n: 0, people: 0, fragile: 0 };
+      const out = { n: 0, people: 0, fragile: 0, big: 0 };
       for (let i = 0; i < rows; i++) {
         if (sums[column("of") + i] !== of || (s >= 0 && sums[column("s") + i] !== s)
           || (towns && !towns.has(sums[column("zone") + i])) || (reason >= 0 && sums[column("reason") + i] !== reason)) continue;
         out.n += sums[column("n") + i];
         out.people += sums[column("people") + i];
+        out.big += sums[column("big") + i];
         if (sums[column("fragile") + i]) out.fragile += sums[column("n") + i];
       }
       return out;
@@ -131,7 +144,7 @@
       const of = listNow(), s = serviceNow(), reason = reasonNow(), scope = m.scope(), people = m.people(m.age());
       const towns = m.whole() ? null : new Set(m.scopeTowns().map((z) => z.index));
       m.showScope();
-      const drawn = classes(s, people);
+      const which = c.lists[of], mine = member(s), drawn = classes(s, people, mine);
       cells.setClasses(drawn.out, drawn.styles);
       facilities.setFilter((i) => (s < 0 ? false : facilities.data.s[i] === s));
       const all = matching(of, s, towns, reason);
@@ -141,17 +154,19 @@
         z.all += people[i];
         z.sums[drawn.out[i]] += people[i];
         const has = s < 0 ? f.has(i) : null, ok = s < 0 ? (has.missing ? 0 : has.unknown ? -1 : 1) : f.state(s, i);
-        if (ok === 0) z.gap += people[i];
+        if (mine(i)) z.gap += people[i];
         if (ok < 0) z.unknown += people[i];
       });
       const d = byZone.get(scope.index), name = s < 0 ? "" : c.services[s].name;
-      app.title(m.whole() ? "" : scope.name, app.t("gap_title"), name);
-      app.headline(fmt.people(d.gap) + " " + app.t("people"), s < 0 ? app.t("gap_caption_any", { n: worst })
-        : app.t("gap_caption", { n: c.services[s].level, service: name }), [
+      const kind = which === "gaps" ? "" : "_" + which;
+      app.title(m.whole() ? "" : scope.name, app.t("gap_title"), kind ? app.t("gap_" + which) : "", name);
+      app.headline(fmt.people(d.gap) + " " + app.t("people"), app.t("gap_caption" + kind + (s < 0 ? "_any" : ""),
+        { n: s < 0 ? worst : c.services[s].level, service: name }), [
         [app.t("gap_of", { p: fmt.percent(d.gap, d.all), n: fmt.exact(d.all) })],
-        [el("b", "", fmt.exact(all.n)), " " + app.t("gap_areas"),
+        [el("b", "", fmt.exact(all.n)), " " + app.t("gap_areas" + kind),
+          all.n ? app.t("gap_big", { n: fmt.exact(all.big), least: c.big }) : null,
           all.fragile ? " · " + app.t("gap_fragile_n", { n: fmt.exact(all.fragile) }) : null,
-          d.unknown ? el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " " + fmt.people(d.unknown)) : null],
+          d.unknown && !kind ? el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " " + fmt.people(d.unknown)) : null],
       ]);
       document.getElementById("headline").dataset.numbers = [d.all, d.gap, d.unknown, all.n, all.fragile, all.people].join(",");
       const share = (z) => z.sums.map((n, i) => ({ share: z.all ? n / z.all : 0, fill: drawn.styles[i].fill, hatch: drawn.styles[i].hatch }));
@@ -159,10 +174,10 @@
       if (m.whole()) dirs.sort((a, b) => b.gap - a.gap);
       const bars = BG.bars(app, m.whole() ? app.t("by_direction") : scope.name, dirs.map((z) => ({
         name: z.name, color: z.color, value: fmt.people(z.gap), sub: fmt.percent(z.gap, z.all), parts: share(z) })),
-        [app.t("gap_people"), app.t("gap_share")], m.whole() ? app.t("gap_most_first") : "");
+        [app.t("gap_people" + kind), app.t("gap_share")], m.whole() ? app.t("gap_most_first") : "");
       const columns = [
         { text: app.t("zone_township"), value: (r) => r.name, show: (r) => r.name },
-        { text: app.t("gap_people"), value: (r) => r.gap, show: (r) => fmt.people(r.gap) },
+        { text: app.t("gap_people" + kind), value: (r) => r.gap, show: (r) => fmt.people(r.gap) },
         { text: app.t("gap_share"), value: (r) => (r.all ? r.gap / r.all : 0), show: (r) => fmt.percent(r.gap, r.all) },
         { text: app.t("cov_unknown"), value: (r) => r.unknown, show: (r) => fmt.people(r.unknown) },
         { text: app.t("population"), value: (r) => r.all, show: (r) => fmt.people(r.all) },
@@ -172,8 +187,8 @@
         c.absent.length ? el("p", "note", app.t("gap_absent", { list: c.absent.map((x) => x.name + " (" + x.clause + ")").join(app.t("list_mark")) })) : "",
         s >= 0 ? m.clause(c.services[s]) : "");
       app.legend([
-        { title: s < 0 && app.state.list !== "short" ? app.t("gap_legend_any") : app.t("legend_cells"), unit: app.t("people"),
-          note: s < 0 ? app.t("gap_bands_note", { n: worst }) : app.t("speed_note", c.profile),
+        { title: s < 0 && !kind ? app.t("gap_legend_any") : app.t("legend_cells"), unit: app.t("people"),
+          note: kind ? null : s < 0 ? app.t("gap_bands_note", { n: worst }) : app.t("speed_note", c.profile),
           rows: drawn.names.map((text, i) => ({ style: drawn.styles[i], text, value: fmt.people(drawn.count[i] || 0), muted: !drawn.count[i] })) },
         { title: app.t("gap_marks"), rows: [{ style: { stroke: k.ink, shape: "thick" }, text: app.t("gap_chosen"), value: "" },
           ...(s < 0 ? [] : [{ style: { fill: k.ink, shape: "dot" }, text: name, value: fmt.exact(c.services[s].n) + " " + app.t("places") }])] },

@@ -46,14 +46,14 @@
     }
     box.addEventListener("keydown", (e) => {
       if (e.target !== box || e.ctrlKey || e.metaKey || e.altKey) return;
-      if (!at && (STEPS[e.key] || "+=-_".includes(e.key) || e.key === "Enter")) at = map.getSize().divideBy(2).round();
+      if (!at && (STEPS[e.key] || "+=-_".includes(e.key) || e.key === "Enter")) at = app.middle();
       if (STEPS[e.key]) move(STEPS[e.key], e.shiftKey);
       else if (e.key === "+" || e.key === "=") zoom(1);
       else if (e.key === "-" || e.key === "_") zoom(-1);
       else if (e.key === "Home") { app.home(); at = null; place(); }
       else if (e.key === "Backspace" && app.measuring) app.measure.back();
       else if (e.key === "Enter" || e.key === " ") {
-        if (!at) at = map.getSize().divideBy(2).round();
+        if (!at) at = app.middle();
         app.pick(map.containerPointToLatLng(at));
         place();
         if (!card.hidden) { card.focus(); said.textContent = ""; }

@@ -91,12 +91,19 @@
     showScope() {
       const s = this.scope(), all = this.whole(), zones = this.app.layers.zones;
       if (this.cells) this.cells._filter = all ? null : (i) => this.inScope(i);
-      zones.setFilter((f) => !all && f === s.at);
+      this.outline(all ? -1 : s.at, !all);
       if (this._shown !== undefined && this._shown !== s.index) {
         if (all) this.app.home();
         else this.goZone(s);
       }
       this._shown = s.index;
+    }
+
+    // Outline one zone, or none; `alone` pales what lies beyond it.
+    outline(at, alone) {
+      const zones = this.app.layers.zones, [style] = zones.options.classes;
+      zones.options.classes = [{ ...style, mask: alone, fill: alone ? "rgba(255,255,255,.72)" : undefined }];
+      zones.setFilter((f) => f === at);
     }
 
     who() {
@@ -230,7 +237,7 @@
     goZone(z) {
       if (z.at < 0) return;
       this.app.map.fitBounds(this.app.layers.zones.bounds(z.at), { animate: false, padding: [30, 30] });
-      this.app.layers.zones.setFilter((f) => f === z.at);
+      this.outline(z.at, z === this.scope() && !this.whole());
     }
 
     goPoint(latlng, then) {
@@ -243,11 +250,10 @@
     }
 
     rowActions() {
-      const zones = this.app.layers.zones;
       return {
         go: (z) => { this.goZone(z); this.app.lower(); },
-        enter: (z) => zones.setFilter((f) => f === z.at),
-        leave: () => zones.setFilter((f) => !this.whole() && f === this.scope().at),
+        enter: (z) => this.outline(z.at, false),
+        leave: () => this.outline(this.whole() ? -1 : this.scope().at, !this.whole()),
       };
     }
 

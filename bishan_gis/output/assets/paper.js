@@ -61,9 +61,11 @@
       panel.dataset.cut = whole ? "" : app.t("print_cut");
       fit(find("legend-body"), () => legend.scrollHeight <= legend.clientHeight + 1, large ? 1.25 : 1);
       app.map.invalidateSize({ animate: false });
-      app.map.fitBounds(before.home ? app.config.bounds : before.box, {
-        animate: false, paddingBottomRight: before.home ? [legend.offsetWidth + 14, 8] : [0, 0] });
+      app.map.fitBounds(before.home ? app.config.bounds : before.box, { animate: false,
+        paddingTopLeft: before.home && app.inset ? [app.inset.width(), 8] : [0, 0],
+        paddingBottomRight: before.home ? [legend.offsetWidth + 14, 8] : [0, 0] });
       BG.settle();
+      if (app.inset) app.inset.now();
       sheet = BG.flatten(app.map);
     };
     const end = () => {
@@ -76,6 +78,7 @@
       app._arrange();
       app.map.invalidateSize({ animate: false });
       app.map.setView(before.centre, before.zoom, { animate: false });
+      if (app.inset) app.inset.soon();
     };
     window.addEventListener("beforeprint", begin);
     window.addEventListener("afterprint", end);

@@ -222,7 +222,7 @@ def compare_page(base: Results, other: Results, found: Comparison) -> str:
     known = _known(context, classes, other.facilities)
     state = {"service": first, "cutoff": str(known[services.index(first)]["level"]), "age": context.ages[0]}
     config = {
-        "state": {**state, "view": "change", "split": "50"},
+        "state": {**state, "view": "change", "split": ""},
         "services": known,
         "before": found.before,
         "after": found.after,

@@ -36,6 +36,8 @@ __all__ = ["chosen_areas", "gaps_page"]
 #: How many areas are told in words: in all, per service, per township, and per service in a township.
 _MOST, _OF_SERVICE, _OF_TOWN, _OF_BOTH = 300, 20, 20, 3
 _LISTS = ("gaps", "unknown", "short")
+#: People from which an area is counted by itself in the headline.
+_BIG = 100
 
 
 def chosen_areas(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -105,7 +107,7 @@ def _told(context: Context, gaps: Gaps, part: GapAreas, of: int) -> list[dict[st
 
 
 def _sums(context: Context, gaps: Gaps) -> NDArray[np.int64]:
-    """Return all areas by list, service, township, reason and fragility: how many, and how many people."""
+    """Return all areas by list, service, township, reason and fragility: people, areas, areas of many people."""
     parts = []
     for of, part in enumerate((gaps.areas, gaps.unknown, gaps.short)):
         table = part.table
@@ -113,7 +115,8 @@ def _sums(context: Context, gaps: Gaps) -> NDArray[np.int64]:
         code = pd.Index(REASONS).get_indexer(pd.Index(table["reason"]))
         frail = table["fragile"].astype(bool).to_numpy() & (of == 0)
         frame = {"of": of, "s": service, "zone": zone, "reason": code, "fragile": frail.astype(int)}
-        parts.append(pd.DataFrame({**frame, "people": table["people"].to_numpy(np.int64), "n": 1}))
+        people = table["people"].to_numpy(np.int64)
+        parts.append(pd.DataFrame({**frame, "people": people, "n": 1, "big": (people >= _BIG).astype(int)}))
     whole = pd.concat(parts, ignore_index=True)
     return whole.groupby(["of", "s", "zone", "reason", "fragile"], as_index=False).sum().to_numpy(np.int64)
 
@@ -145,6 +148,7 @@ def gaps_page(context: Context) -> str:
         "state": {"list": "gaps", "service": "", "reason": "", "age": context.ages[0], "area": ""},
         "services": judged_services(context),
         "lists": list(_LISTS),
+        "big": _BIG,
         "reasons": list(REASONS),
         "totals": {
             "people": int(gaps.cells["people"].sum()),

@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bishan_gis.output.maps.elements import OfflineMap, PackedLayer, PageStart, Raw, asset
+from bishan_gis.output.maps.middle import core
 from bishan_gis.output.tokens import css_variables
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ __all__ = ["content_policy", "finish", "frame_words", "map_page", "navigation", 
 _FEW_PAGES = 5
 _CSP = "@@content-policy@@"
 _TIANDITU = "https://*.tianditu.gov.cn"
-_SCRIPTS = ("frame.js", "parts.js", "paper.js", "measure.js", "keys.js", "model.js")
+_SCRIPTS = ("frame.js", "view.js", "inset.js", "parts.js", "paper.js", "measure.js", "keys.js", "model.js")
 
 
 class Page(Figure):  # type: ignore[misc]
@@ -170,6 +171,7 @@ def map_page(
         "place": context.place,
         "bounds": context.bounds,
         "legendWidth": 252,
+        "core": core(context.results.cells, context.crs),
         "layers": [{"key": k, "label": t(f"layer_{k}"), "on": on, "of": list(of)} for k, on, of in entries],
     }
     settings = every | context.config() | dict(config)

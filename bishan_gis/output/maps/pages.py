@@ -25,9 +25,18 @@ from bishan_gis.output.maps.page import map_page
 from bishan_gis.output.tokens import CONTROL_LINES, FONT
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-__all__ = ["Switch", "base_layers", "coverage_page", "district_page", "land_class", "landuse_classes", "nearest_page"]
+__all__ = [
+    "Switch",
+    "base_layers",
+    "coverage_page",
+    "district_page",
+    "land_class",
+    "landuse_classes",
+    "legend_classes",
+    "nearest_page",
+]
 
 Switch = tuple[str, bool, tuple[str, ...]]
 
@@ -123,14 +132,17 @@ def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
     of = np.zeros(len(frame), dtype=np.int64)
     first = {name: min(codes[legend_name == name]) for name in dict.fromkeys(legend_name)}
-    for i, name in enumerate(sorted(first, key=first.__getitem__)):
+    order = sorted(first, key=first.__getitem__)
+    named = legend_classes([sorted(set(codes[legend_name == name])) for name in order])
+    for i, name in enumerate(order):
         mine = legend_name == name
         known = found[int(np.flatnonzero(mine)[0])]
-        short = _common(codes[mine])
+        code, official, rest = named[i]
+        official = official or str(name)
         rows.append(
             {
-                "code": short,
-                "name": str(name),
+                "code": code,
+                "name": context.labels("landuse_rest", name=official) if rest else official,
                 "fill": known["color"] if known else "#eeeeee",
                 "hatch": known["hatch"] if known else "x",
                 "area": round(float(area[mine].sum()), 4),
@@ -159,12 +171,33 @@ def _text_name(name: Any, code: str) -> str:
     return name if isinstance(name, str) and name else (known["name"] if known else "")
 
 
-def _common(codes: NDArray[np.object_]) -> str:
-    """Return what codes have in common from the start: 0701 for 070101 and 070102."""
-    head = str(min(codes))
-    while head and not all(str(c).startswith(head) for c in codes):
-        head = head[:-2]
-    return head
+def legend_classes(groups: Sequence[Sequence[str]]) -> list[tuple[str, str, bool]]:
+    """Return code, official name, and whether it is only the rest, of each group of codes that share a colour.
+
+    A group of one code has that class's own name; of more, the nearest class above all of them. It is the rest where
+    another group has codes of that class, too.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of str
+        Codes of 用地用海分类 (2023) of each group.
+
+    Examples
+    --------
+    >>> legend_classes([["0201"], ["070101", "070102"]])
+    [('0201', '果园', False), ('0701', '城镇住宅用地', False)]
+    >>> legend_classes([["1201", "1208"], ["1207"]])
+    [('12', '交通运输用地', True), ('1207', '城镇村道路用地', False)]
+    """
+    known = landuse_classes()
+    out = []
+    for i, group in enumerate(groups):
+        code = min(group)
+        while code and not all(c.startswith(code) for c in group):
+            code = code[:-2]
+        rest = len(group) > 1 and any(c.startswith(code) for k, g in enumerate(groups) if k != i for c in g)
+        out.append((code, known[code]["name"] if code in known else "", rest and code in known))
+    return out
 
 
 def _control(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:

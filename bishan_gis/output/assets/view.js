@@ -1,0 +1,49 @@
+// The part of the map that nothing covers: what is fitted, zoomed and carded keeps to it.
+(function (BG) {
+  "use strict";
+  const find = (id) => document.getElementById(id);
+  // Width that a card takes at the right [px].
+  const CARD = 330;
+
+  BG.viewer = function (app) {
+    const map = app.map, { fitBounds } = map;
+    const wide = () => !app.phone.matches && !BG.printing;
+
+    // Pixels at the left and the right that inset and legend cover.
+    app.covered = () => {
+      const legend = find("legend"), seen = wide() && legend.offsetWidth > 0;
+      return { left: wide() && app.inset ? app.inset.width() : 0, right: seen ? app.config.legendWidth || legend.offsetWidth + 26 : 0 };
+    };
+
+    // The middle of the free part, as the map counts pixels.
+    app.middle = () => {
+      const size = map.getSize(), { left, right } = app.covered();
+      return L.point((left + Math.max(left + 1, size.x - right)) / 2, size.y / 2).round();
+    };
+
+    const zoom = (by, options) => map.setZoomAround(app.middle(), map.getZoom() + by, options);
+    map.zoomIn = (by, options) => zoom(by || 1, options);
+    map.zoomOut = (by, options) => zoom(-(by || 1), options);
+
+    // Fitting keeps clear of the legend, and of the card that is likely to come, unless told where.
+    map.fitBounds = (bounds, options) => {
+      const o = { ...options }, [x, y] = o.padding || [0, 0];
+      if (!o.paddingBottomRight && wide()) {
+        o.paddingTopLeft = [x, y];
+        o.paddingBottomRight = [x + Math.min(CARD, map.getSize().x / 3), y];
+      }
+      return fitBounds.call(map, bounds, o);
+    };
+
+    // The card ends above the legend; where that leaves too little room, it stands left of it.
+    app.seat = () => {
+      const card = find("card"), legend = find("legend"), stage = find("stage");
+      card.style.maxHeight = card.style.right = "";
+      if (card.hidden || !wide() || !legend.offsetHeight) return;
+      const room = stage.clientHeight - legend.offsetHeight - 30;
+      if (room >= 260 || stage.clientWidth < 700) card.style.maxHeight = Math.max(room, 180) + "px";
+      else card.style.right = legend.offsetWidth + 20 + "px";
+    };
+    map.on("resize", app.seat);
+  };
+})(window.BG = window.BG || {});
