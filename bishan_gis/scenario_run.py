@@ -160,7 +160,9 @@ def compare_scenarios(
         years = run_years(study, scenarios[-1], base=base, progress=progress)
         table = coverage_series({labels[0]: base, **{str(y): r for y, r in years.items()}}, services=services)
     names = pd.concat([r.services[["zh", "en"]] for r in runs])
-    names = names[~names.index.duplicated()].loc[lambda t: t.index.isin(found.coverage["service"])]
+    names = names[~names.index.duplicated()].loc[
+        lambda t: t.index.isin({*found.coverage["service"], *found.capacity["service"]})
+    ]
     record: dict[str, Any] = {"study": study.id, "services": names.to_dict(orient="index")}
     record |= {"kind": runs[-1].kind, "scenarios": [p.at_year(year).record(study.lang) for p in scenarios]}
     facts = {**comparison_facts(found), **record}

@@ -457,6 +457,43 @@ def test_the_other_way_round_is_minus(base, mixed):
         pd.testing.assert_frame_equal(table[wanted.columns], wanted, obj=name)
 
 
+def test_places_and_measures_are_compared_too(measured):
+    """A kindergarten of 45 places in place of 90 is no nearer and no farther: what it can take differs."""
+    p = plan(resize_facility=[{"facility_id": "node/900", "capacity": 45}])
+    c = compare(measured, run_scenario(measured.study, p, base=measured))
+    assert not c.empty
+    assert c.coverage.empty
+    row = c.capacity[c.capacity["zone_kind"] == "district"].iloc[0]
+    assert row[["service", "facilities_change", "capacity_before", "capacity_after"]].tolist() == [
+        "kindergarten",
+        0,
+        0,
+        45,
+    ]
+    assert set(c.capacity["zone_name"]) == {"玩具区", "西拓", "西镇"}
+    places = c.measures[c.measures["zone_kind"] == "district"].set_index("measure_name")
+    assert places.index.tolist() == ["places"]
+    assert places.loc["places", "measure_value_after"] == pytest.approx(
+        places.loc["places", "measure_value_before"] / 2
+    )
+    assert compare(measured, measured).empty
+    assert compare(measured, run_scenario(measured.study, p, base=measured), services=["pharmacy"]).empty
+
+
+def test_the_level_of_a_service_is_a_cutoff_of_its_own(base):
+    """The standards ask for a pharmacy within 8 minutes, which is none of 5, 10 and 15."""
+    new = {"service": "pharmacy", "x": EAST + 1510, "y": NORTH + 605}
+    after = run_scenario(base.study, plan(add_facility=[new]), base=base)
+    c = compare(base, after)
+    assert c.cutoffs_min == (5.0, 8.0, 10.0, 15.0)
+    row = c.summary().set_index("cutoff_min").loc[8.0]
+    for side, run in (("before", base), ("after", after)):
+        times = run.access[run.access["service"] == "pharmacy"].set_index("origin_id")["value"]
+        near = times.reindex(run.cells["cell_id"]).to_numpy() <= 480
+        assert row[f"people_covered_{side}"] == run.cells.loc[near, "people"].sum()
+    assert row["people_gain"] > 0
+
+
 def test_who_gains_and_loses_against_a_count_by_hand(base, mixed):
     c = compare(base, mixed)
     group, cutoff, service = "0-14", 10.0, "kindergarten"
@@ -539,8 +576,9 @@ def test_command_writes_all_or_nothing(tmp_path):
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     folder = tmp_path / "data/processed"
-    names = ["compare.html", "comparison.csv", "comparison.geojson", "comparison.json"]
-    names += ["comparison_series.csv", "comparison_times.csv"]
+    names = ["compare.html", "comparison.csv", "comparison.geojson", "comparison.json", "comparison_capacity.csv"]
+    names += ["comparison_measures.csv", "comparison_series.csv", "comparison_times.csv"]
+    names.sort()
     assert sorted(p.name for p in folder.iterdir()) == names == sorted(said["outputs"])
     record = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     assert record["coverage"] == said["coverage"]

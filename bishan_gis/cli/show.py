@@ -68,14 +68,36 @@ def show_comparison(found: Any, after: Any, services: dict[str, dict[str, str]],
         names = ["service", "cutoff", "before", "after", "change", "gain", "lose", "unknown"]
     for i, name in enumerate(names):
         table.add_column(name, justify="right" if i else "left")
-    for _, row in found.summary().iterrows():
+    everybody = found.summary()
+    for _, row in everybody.iterrows():
         numbers = [row["people_covered_before"], row["people_covered_after"]]
         shown = [f"{n:,}" for n in numbers] + [f"{row['people_covered_change']:+,}"]
         shown += [f"{row[c]:,}" for c in ("people_gain", "people_lose", "people_unknown_after")]
         table.add_row(Text(services[row["service"]]["zh" if zh else "en"]), f"{row['cutoff_min']:g} min", *shown)
-    console.print(table)
-    for line in after.notes(lang):
+    if len(everybody):
+        console.print(table)
+    for line in (*_supply_lines(found, services, zh), *after.notes(lang)):
         console.print(Text(line))
+
+
+def _supply_lines(found: Any, services: dict[str, dict[str, str]], zh: bool) -> list[str]:
+    """Say what changes beside walking times: measures of the study, and places."""
+    lines = []
+    measures = found.measures[found.measures["zone_kind"] == "district"]
+    for _, row in measures.iterrows():
+        values = [row[f"measure_value_{side}"] for side in ("before", "after")]
+        shown = " → ".join("-" if value != value else f"{value:,.4g}" for value in values)
+        reached = f"{row['people_reached_before']:,} → {row['people_reached_after']:,}"
+        cutoff = f" ({row['cutoff_s'] / 60:g} min)" if row["cutoff_s"] > 0 else ""
+        text = f"{row['label']}{cutoff}: {shown} {row['unit']}; "
+        lines.append(text + (f"可达 {reached} 人" if zh else f"reached: {reached} people"))
+    for _, row in found.capacity[found.capacity["zone_kind"] == "district"].iterrows():
+        name = services[row["service"]]["zh" if zh else "en"]
+        count, places = (f"{row[f'{c}_before']:,.0f} → {row[f'{c}_after']:,.0f}" for c in ("facilities", "capacity"))
+        some = row["with_capacity_after"] or row["with_capacity_before"]
+        text = f"{name}: {'设施' if zh else 'facilities'} {count}"
+        lines.append(text + (f", {'容量' if zh else 'capacity'} {places}" if some else ""))
+    return lines
 
 
 def show_gaps(record: dict[str, Any], lang: str, *, files: str = "", listed: int = 10) -> None:

@@ -51,6 +51,10 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "people": ("people", "人口 (times: 前后都在的人口)", "people (times: who is there in both)"),
     "value": ("s", "到最近设施的步行时间", "walking time to the nearest facility"),
     "facility": ("", "最近设施编号", "nearest facility"),
+    "measure_value": ("", "指标值, 单位见 unit", "value of the measure, in `unit`"),
+    "facilities": ("", "区内设施数", "facilities in the zone"),
+    "with_capacity": ("", "其中写明容量的", "of these, with a capacity"),
+    "cutoff_s": ("s", "指标的时间阈值", "cutoff of the measure"),
 }
 _WHEN = {"before": ("之前", "before"), "after": ("之后", "after"), "change": ("变化", "change")}
 
@@ -113,8 +117,9 @@ def write_comparison(
     Returns
     -------
     dict
-        Name of each file -> SHA-256: ``comparison.csv`` (coverage), ``comparison_times.csv``, ``comparison.geojson``
-        (cells that changed, WGS84), and ``comparison.json``, the last to appear.
+        Name of each file -> SHA-256: ``comparison.csv`` (coverage), ``comparison_times.csv``,
+        ``comparison_measures.csv``, ``comparison_capacity.csv``, ``comparison.geojson`` (cells that changed, WGS84),
+        and ``comparison.json``, the last to appear.
 
     Raises
     ------
@@ -124,6 +129,8 @@ def write_comparison(
     with Staging({"tables": Path(folder)}) as out:
         write_csv(comparison.coverage, out.path("tables", "comparison.csv"))
         write_csv(comparison.times, out.path("tables", "comparison_times.csv"))
+        write_csv(comparison.measures, out.path("tables", "comparison_measures.csv"))
+        write_csv(comparison.capacity, out.path("tables", "comparison_capacity.csv"))
         if series is not None:
             write_csv(series, out.path("tables", "comparison_series.csv"))
         for name, html in (pages or {}).items():
@@ -152,19 +159,25 @@ def comparison_facts(comparison: Comparison) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``before, after, empty, coverage, times`` (rows of the district, everybody), ``cells`` (how many changed),
-        ``columns``.
+        ``before, after, empty, cutoffs_min, levels_min, coverage, times`` (rows of the district, everybody)``,
+        measures, capacity`` (rows of the district)``, cells`` (how many changed)``, columns``.
     """
     times = comparison.times
     times = times[(times["zone_kind"] == "district") & (times["age_group"] == "all")]
-    columns = dict.fromkeys([*comparison.coverage, *comparison.times, *comparison.cells])
+    tables = [comparison.coverage, comparison.times, comparison.cells, comparison.measures, comparison.capacity]
+    columns = dict.fromkeys(column for table in tables for column in table)
+    whole = [t[t["zone_kind"] == "district"].drop(columns=["zone_kind", "zone_id", "zone_name"]) for t in tables[3:]]
     columns.pop("geometry", None)
     return {
         "before": comparison.before,
         "after": comparison.after,
         "empty": comparison.empty,
+        "cutoffs_min": list(comparison.cutoffs_min),
+        "levels_min": comparison.levels_min,
         "coverage": _records(comparison.summary()),
         "times": _records(times.drop(columns=["zone_kind", "zone_id", "zone_name", "age_group"])),
+        "measures": _records(whole[0]),
+        "capacity": _records(whole[1]),
         "cells": len(comparison.cells["cell_id"].unique()),
         "columns": describe_columns(list(columns)),
     }

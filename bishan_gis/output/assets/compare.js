@@ -225,7 +225,20 @@
       const show = (list) => list.map((r) => ({ name: r.name, value: plus(r.gain), sub: minus(r.lose), parts: part(r, top(list)) }));
       const serviceBars = lines(app.t("cpr_by_service"), show(byService.filter((r) => r.gain || r.lose)));
       if (serviceBars) serviceBars.classList.add("wide-names");
-      app.panel(bars, BG.table(app, app.t("by_township"), columns, named(m.townships), { ...all, name: app.t("sum") }, m.rowActions()),
+      // What changes beside walking times: measures of the study, and places.
+      const number = (v) => (v === null ? "–" : Math.abs(v) >= 100 ? fmt.exact(Math.round(v)) : String(Number(v.toPrecision(4))));
+      const supplyColumns = [
+        { text: app.t("zone"), value: (r) => r.at, show: (r) => r.at },
+        { text: app.t("cpr_measure"), value: (r) => r.name, show: (r) => r.name + (r.unit ? " [" + r.unit + "]" : "") },
+        { text: app.t("cpr_before"), value: (r) => (r.before === null ? -1 : r.before), show: (r) => number(r.before) },
+        { text: app.t("cpr_after"), value: (r) => (r.after === null ? -1 : r.after), show: (r) => number(r.after) },
+        { text: app.t("cpr_change"), value: (r) => (r.after || 0) - (r.before || 0),
+          show: (r) => (r.before === null || r.after === null ? "–" : (r.after > r.before ? "+" : "") + number(r.after - r.before)) },
+      ];
+      const zoneNames = new Map([...m.districts, ...m.directions, ...m.townships].map((z) => [z.index, z.name]));
+      const supplied = c.supply.filter((r) => r.kind !== "township" && r.services.includes(service.key)).map((r) => ({ ...r, at: zoneNames.get(r.zone) || "" }));
+      const supply = supplied.length ? BG.table(app, app.t("cpr_supply"), supplyColumns, supplied) : null;
+      app.panel(bars, supply || "", BG.table(app, app.t("by_township"), columns, named(m.townships), { ...all, name: app.t("sum") }, m.rowActions()),
         lines(app.t("cpr_by_age"), show(byAge)), serviceBars, el("p", "note", app.t("cpr_note")), m.clause(service));
       const names = { gain: "cpr_gain", lose: "cpr_lose", sooner: "cpr_sooner", later: "cpr_later", covered: "cpr_covered", gap: "cpr_gap", unknown: "cov_unknown" };
       const sections = view === "change" ? [{ title: app.t("cpr_change"), unit: app.t("people"), note: app.t("cpr_stay"),

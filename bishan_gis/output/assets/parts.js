@@ -71,9 +71,9 @@
       head.append(th);
     });
     fill();
-    const foot = el("tr", "", ...columns.map((c, i) => el(i ? "td" : "th", "", c.show(sum))));
+    const foot = sum ? [el("tfoot", "", el("tr", "", ...columns.map((c, i) => el(i ? "td" : "th", "", c.show(sum)))))] : [];
     return el("section", "", el("h2", "", title),
-      el("table", "", el("thead", "", head), body, el("tfoot", "", foot)));
+      el("table", "", el("thead", "", head), body, ...foot));
   };
 
   // Search by name: zones, facilities, streets; works from the keyboard alone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +13,19 @@ from bishan_gis.output.maps.elements import PackedCells, PackedData, PackedLayer
 from bishan_gis.output.maps.findings import SCRIPTS, STYLES
 from bishan_gis.output.maps.layers import basemap_layers, ordered_cells, place_layer, zone_layers
 from bishan_gis.output.maps.page import map_page
+from bishan_gis.planning.comparison import coverage_at
 from bishan_gis.schema import KINDS, STATUS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
     from bishan_gis.output.maps.pack import Column
     from bishan_gis.planning.comparison import Comparison
     from bishan_gis.results import Results
+    from bishan_gis.study import Reach, Study
 
 __all__ = ["PackedChanges", "PackedSwipe", "compare_page"]
 
@@ -47,7 +52,8 @@ def _services(base: Results, other: Results, found: Comparison) -> pd.DataFrame:
     """Return the classes of the services that differ; the first of the page where none does."""
     pooled = pd.concat([other.services, base.services])
     pooled = pooled[~pooled.index.duplicated()]
-    differ = {*found.coverage["service"], *found.times["service"], *found.cells["service"]}
+    differ = {*found.coverage["service"], *found.times["service"], *found.cells["service"], *found.capacity["service"]}
+    differ |= {s for names in found.measures["services"] for s in str(names).split("+")}
     mine = pooled[pooled.index.isin(differ)]
     return mine if len(mine) else pooled.head(1)
 
@@ -106,8 +112,9 @@ def _table(context: Context, base: Results, other: Results, found: Comparison, s
         return at, np.all([a >= 0 for a in at], axis=0)
 
     for run in (base, other):
-        at, use = places(run.coverage)
-        same = run.coverage.loc[use, list(_COUNTS)].to_numpy(np.int64)
+        table = coverage_at(run, services, context.cutoffs)
+        at, use = places(table)
+        same = table.loc[use, list(_COUNTS)].to_numpy(np.int64)
         counts[tuple(a[use] for a in at)] = np.hstack([same, same, np.zeros((len(same), len(_MOVES)), dtype=np.int64)])
     at, use = places(found.coverage)
     wanted = [f"{c}_{w}" for w in ("before", "after") for c in _COUNTS] + list(_MOVES)
@@ -146,17 +153,42 @@ def _facilities(context: Context, base: Results, other: Results, services: list[
     return PackedChanges(every["x"].to_numpy(float), every["y"].to_numpy(float), context.crs, extra=extra, z=40)
 
 
-def _known(context: Context, classes: pd.DataFrame, facilities: pd.DataFrame) -> list[dict[str, Any]]:
+def _supply(context: Context, found: Comparison) -> list[dict[str, Any]]:
+    """Return what changes beside walking times, zone by zone: measures of the study, facilities and their places."""
+    at = context.zone_index
+    out: list[dict[str, Any]] = []
+
+    def add(row: Mapping[Any, Any], name: str, before: float, after: float, unit: str, services: str) -> None:
+        pair = [None if np.isnan(v) else float(v) for v in (before, after)]
+        zone = at.get((row["zone_kind"], str(row["zone_id"])), -1)
+        known = {"zone": zone, "kind": row["zone_kind"], "name": name, "unit": unit, "services": services.split("+")}
+        out.append({**known, "before": pair[0], "after": pair[1]})
+
+    for row in found.measures.to_dict("records"):
+        minutes = f" ≤ {row['cutoff_s'] / 60:g}" if row["cutoff_s"] > 0 else ""
+        value = [float(row[f"measure_value_{side}"]) for side in ("before", "after")]
+        add(row, f"{row['label']}{minutes}", value[0], value[1], str(row["unit"]), str(row["services"]))
+    for key, unit in (("facilities", "places"), ("capacity", "capacity")):
+        for row in found.capacity[found.capacity[f"{key}_change"] != 0].to_dict("records"):
+            word = context.labels(f"cpr_{unit}")
+            add(row, word, float(row[f"{key}_before"]), float(row[f"{key}_after"]), "", str(row["service"]))
+    return out
+
+
+def _known(
+    context: Context, classes: pd.DataFrame, facilities: pd.DataFrame, levels: Mapping[str, float]
+) -> list[dict[str, Any]]:
     english = context.labels.lang == "en"
     out = []
     for key, row in classes.iterrows():
+        level = float(levels.get(str(key), row["level"]))
         inside = facilities[(facilities["service"] == key) & (facilities["zone_id"].fillna("") != "")]
         out.append(
             {
                 "key": str(key),
                 "name": str(row["en" if english else "zh"] or key),
                 "group": context.labels.get(f"group_{row['group']}", str(row["group"])),
-                "level": whole(context.cutoffs[-1] if pd.isna(row["level"]) else float(row["level"])),
+                "level": whole(level if level > 0 else context.cutoffs[-1]),
                 "radius": None if pd.isna(row["radius_m"]) else float(row["radius_m"]),
                 "standard": str(row["standard"] or ""),
                 "clause": str(row["clause"] or ""),
@@ -167,6 +199,13 @@ def _known(context: Context, classes: pd.DataFrame, facilities: pd.DataFrame) ->
             }
         )
     return out
+
+
+def _same_file(run: Results, reach: Reach) -> Study:
+    """Return the study of a run with other cutoffs; a copy of settings does not know its file."""
+    study = run.study.model_copy(update={"reach": reach})
+    study._file = run.study.file
+    return study
 
 
 def compare_page(base: Results, other: Results, found: Comparison) -> str:
@@ -184,7 +223,9 @@ def compare_page(base: Results, other: Results, found: Comparison) -> str:
     str
         HTML text, whole in one file; it links to no other page, because it stands beside the tables of the comparison.
     """
-    context = Context(other)
+    # Cutoffs of the study, and the levels of the services that lie between them.
+    reach = other.study.reach.model_copy(update={"cutoffs_min": list(found.cutoffs_min)})
+    context = Context(replace(other, study=_same_file(other, reach)))
     context.pages[:] = ["compare"]
     classes = _services(base, other, found)
     services = [str(s) for s in classes.index]
@@ -219,7 +260,7 @@ def compare_page(base: Results, other: Results, found: Comparison) -> str:
     }
     gains = found.summary().groupby("service")["people_gain"].max() if len(found.coverage) else pd.Series(dtype=float)
     first = str(gains.idxmax()) if len(gains) and str(gains.idxmax()) in services else services[0]
-    known = _known(context, classes, other.facilities)
+    known = _known(context, classes, other.facilities, found.levels_min)
     state = {"service": first, "cutoff": str(known[services.index(first)]["level"]), "age": context.ages[0]}
     config = {
         "state": {**state, "view": "change", "split": ""},
@@ -228,6 +269,7 @@ def compare_page(base: Results, other: Results, found: Comparison) -> str:
         "after": found.after,
         "empty": found.empty,
         "fates": list(_FATES),
+        "supply": _supply(context, found),
         "families": [],
     }
     switches = [
