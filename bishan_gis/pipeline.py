@@ -117,10 +117,17 @@ def run(
     if scenario is not None:
         study = scenario.study(study)
     check_limits(study, write=write)
+    seek = findings if findings is not None else write and study.outputs.findings
+    if seek:
+        from bishan_gis.planning.site_question import ask_sites
+
+        # What is wrong with a plan is known before the run.
+        for wanted in study.siting.plans:
+            ask_sites(study, **wanted.model_dump())
     results = _compute(study, clock, scenario)
     if scenario is not None:
         results.record["scenario"] = scenario.record(study.lang)
-    if findings if findings is not None else write and study.outputs.findings:
+    if seek:
         results.findings = _findings(results, clock)
     if write:
         from bishan_gis.output.write import write_results

@@ -219,11 +219,19 @@ class Policy(_Section):
 class SitePlanWanted(_Section):
     """A siting plan that every run makes."""
 
-    service: str
+    service: str | Annotated[list[str], Field(min_length=1)] = Field(description="several share every site")
     sites: Annotated[int, Field(ge=1)] = 3
-    model: Literal["lscp", "mclp", "p_median", "p_center", "backup"] = "mclp"
+    model: Literal["lscp", "mclp", "p_median", "p_center", "backup", "hierarchical"] = "mclp"
     zone: str | None = Field(default=None, description="id or name; empty: the whole district")
     age: str = "all"
+    cutoff_min: Positive | None = Field(default=None, description="in place of the level of the standards")
+    budget: Annotated[float, Field(ge=0)] | None = Field(default=None, description="sum of costs")
+    capacity: Positive | None = Field(default=None, description="people that a site can serve")
+    equity: Literal["none", "weight", "first"] = Field(default="none", description="how the worst-off count")
+    upper_sites: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="hierarchical: of the upper level"
+    )
+    codes: list[str] = Field(default_factory=list, description="land-use codes of candidates, such as 14 for shelters")
 
 
 class Siting(_Section):

@@ -14,6 +14,7 @@ from toy import EAST, NORTH, TOY_CRS, make_network
 from toy_study import write_toy_study
 from typer.testing import CliRunner
 
+import bishan_gis as bg
 from bishan_gis.cli import app
 from bishan_gis.errors import InputError, MissingColumnError, MissingFileError, NoDataError, OutputError, SchemaError
 from bishan_gis.output.siting_files import write_siting
@@ -304,9 +305,86 @@ def test_the_command(tmp_path):
     done = run(app, ["siting", str(tmp_path / "s"), "--service", "kindergarten", "--zone", "南方", "--lang", "zh"])
     assert done.exit_code == 2
     assert "没有分区" in done.stderr
-    done = run(app, ["siting", str(tmp_path / "s"), "--service", "kindergarten", "--lang", "en"])
+    site = facts["chosen"][0]
+    assert facts["crs"] == "EPSG:4544"
+    point = gpd.GeoSeries([shapely.Point(site["lon"], site["lat"])], crs=4326).to_crs(TOY_CRS).iloc[0]
+    assert point.distance(shapely.Point(site["x"], site["y"])) < 0.05
+    assert site["township_name"] in ("西镇", "东镇")
+    assert site["place_zh"].startswith(site["township_name"])
+    done = run(app, ["siting", str(tmp_path / "s"), "--service", "kindergarten", "--lang", "zh"])
     assert done.exit_code == 0
-    assert "optimal" in done.stdout
+    assert "已证明最优" in done.stdout
+    assert "时限内没有候选地" in done.stdout or "名额用完" in done.stdout
+    assert "budget" not in done.stdout
+    done = run(app, ["siting", str(tmp_path / "s"), "--service", "kindergarten", "--lang", "en"])
+    assert "proven best" in done.stdout
+
+
+def test_what_is_mistyped_costs_no_run(tmp_path, monkeypatch):
+    import bishan_gis.stages.study_stages as stages
+
+    file = write_toy_study(tmp_path / "s")
+    monkeypatch.setattr(stages.StudyStages, "access", property(lambda _: pytest.fail("a search was made")))
+    base = ["siting", str(file), "--service"]
+    for wrong, word in (
+        (["kindergarden"], "kindergarten"),
+        (["kindergarten", "--model", "mcpl"], "mclp"),
+        (["kindergarten", "--age", "0-15"], "0-14"),
+        (["kindergarten", "--zone", "东荣"], "东融"),
+        (["kindergarten", "--capacity", "10", "--model", "lscp"], "capacity"),
+        (["kindergarten", "--model", "hierarchical"], "upper_sites"),
+        (["kindergarten", "--equity", "all"], "weight"),
+    ):
+        done = CliRunner().invoke(app, [*base, *wrong])
+        assert done.exit_code == 2, wrong
+        assert word in done.stderr
+    file.write_text(file.read_text(encoding="utf-8") + '[[siting.plans]]\nservice = "kindergarden"\n', "utf-8")
+    with pytest.raises(InputError, match="kindergarten"):
+        bg.run(file)
+
+
+def test_several_services_share_a_site_and_the_plan_is_a_scenario(tmp_path):
+    """What three questions in one promise, the comparison of the written scenario finds to the last person."""
+    file = write_toy_study(tmp_path / "s")
+    both = ["--service", "kindergarten", "--service", "pharmacy"]
+    out = tmp_path / "plans" / "both.toml"
+    done = CliRunner().invoke(app, ["siting", str(file), *both, "--sites", "2", "--scenario", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert facts["levels_min"] == {"kindergarten": 5.0, "pharmacy": 8.0}
+    assert (tmp_path / "s/data/processed/siting_kindergarten-pharmacy.csv").exists()
+    done = CliRunner().invoke(app, ["compare", str(file), str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    rows = pd.DataFrame(json.loads(done.stdout)["coverage"]).set_index(["service", "cutoff_min"])["people_gain"]
+    assert facts["people_new"] == sum(rows.get(pair, 0) for pair in facts["levels_min"].items()) > 0
+
+
+def test_capacity_equity_and_two_levels(toy_results):
+    plain = study_sites(toy_results, service="kindergarten", sites=2)
+    full = study_sites(toy_results, service="kindergarten", sites=2, capacity=40)
+    assert full.plan.objective == full.plan.sites["people_new"].sum() == min(80, plain.plan.objective)
+    assert full.plan.assignment.groupby("candidate_id")["people"].sum().max() <= 40
+    left = full.facts["people_new"] + sum(full.facts["people_uncovered"].values())
+    assert left == plain.facts["people_new"] + sum(plain.facts["people_uncovered"].values())
+    access = toy_results.access[toy_results.access["service"] == "kindergarten"].set_index("origin_id")["value"]
+    first = study_sites(toy_results, service="kindergarten", sites=1, equity="first")
+    worst = access.reindex(first.plan.assignment["demand_id"]).to_numpy() >= 900
+
+    def far(found):
+        there = found.plan.assignment.set_index("demand_id")["people"]
+        return there[access.reindex(there.index) >= 900].sum()
+
+    assert worst.any()
+    assert far(first) >= far(study_sites(toy_results, service="kindergarten", sites=1))
+    weighted = study_sites(toy_results, service="kindergarten", sites=1, equity="weight")
+    assert weighted.plan.objective >= weighted.plan.sites["people_new"].sum()
+    two = study_sites(
+        toy_results, service=["kindergarten", "primary_school"], model="hierarchical", sites=2, upper_sites=1
+    )
+    assert sorted(two.plan.sites["level"]) in (
+        ["kindergarten", "primary_school"],
+        ["kindergarten", "kindergarten", "primary_school"],
+    )
 
 
 def test_own_layers_of_the_study(toy_results, tmp_path):

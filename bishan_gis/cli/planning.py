@@ -160,42 +160,72 @@ def gaps(
 @app.command()
 def siting(
     study: StudyPath,
-    service: Annotated[str, typer.Option(help="设施类别 · service to build", metavar="SERVICE")],
+    service: Annotated[
+        list[str],
+        typer.Option(help="设施类别, 可重复: 共用选址 · service to build; several share the sites", metavar="SERVICE"),
+    ],
     sites: Annotated[int | None, typer.Option(min=1, metavar="N", help="至多几处 · at most this many sites")] = None,
-    model: Annotated[str, typer.Option(help="lscp | mclp | p_median | p_center | backup", metavar="MODEL")] = "mclp",
+    model: Annotated[
+        str, typer.Option(help="lscp | mclp | p_median | p_center | backup | hierarchical", metavar="MODEL")
+    ] = "mclp",
     zone: Annotated[str | None, typer.Option(help="只在此分区, 编号或名称 · within this zone, id or name")] = None,
     age: Annotated[str, typer.Option(help="年龄组 · age group", metavar="GROUP")] = "all",
+    cutoff: Annotated[
+        float | None, typer.Option(help="分钟数, 代替标准 · minutes, in place of the standards", metavar="MIN")
+    ] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="总预算 · sum of costs")] = None,
+    capacity: Annotated[
+        float | None, typer.Option(help="每处可服务的人数 · people that a site can serve", metavar="N")
+    ] = None,
+    equity: Annotated[
+        str, typer.Option(help="none | weight 越远权重越大 | first 最远者优先 · how the worst-off count")
+    ] = "none",
+    upper_sites: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="hierarchical: 其中高一级几处 · sites of the upper level")
+    ] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(help="候选地的用地代码前缀, 可重复 · land-use code of candidates, as 14: parks", metavar="CODE"),
+    ] = None,
     best: Annotated[int, typer.Option(min=1, metavar="K", help="列出最好的几个方案 · list the K best plans")] = 1,
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="另写为 compare 可读的情景 · also as a scenario.toml")
+    ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="全部重新计算, 不读不写缓存 · compute everything anew")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     lang: Lang = "",
 ) -> None:
     """选址: 新设施建在哪里, 服务的人最多 · Choose sites: where new facilities serve most people."""
     with door(lang, as_json=json) as state:
+        from bishan_gis.planning.site_question import ask_sites
         from bishan_gis.sources.siting_layers import load_siting_layers
         from bishan_gis.study import load_study
 
         loaded = load_study(study)
         state["lang"] = lang or loaded.lang
+        options: dict[str, Any] = {"service": service, "model": model, "sites": sites, "budget": budget, "zone": zone}
+        options |= {"age": age, "cutoff_min": cutoff, "capacity": capacity, "equity": equity, "k_best": best}
+        options |= {"upper_sites": upper_sites, "codes": code or []}
+        ask_sites(loaded, **options)
         layers = load_siting_layers(loaded)
-        with progress_bars(quiet or json) as progress:
-            from bishan_gis.pipeline import run as run_study
+        from typing import cast
 
-            results = run_study(loaded, write=False, progress=progress)
+        from bishan_gis.cache import Store
         from bishan_gis.output.siting_files import write_siting
         from bishan_gis.planning.study_sites import study_sites
+        from bishan_gis.stages.gap_answer import cache_folder
+        from bishan_gis.stages.study_stages import StudyStages
 
-        options: dict[str, Any] = {
-            "layers": layers,
-            "sites": sites,
-            "budget": budget,
-            "zone": zone,
-            "age": age,
-            "k_best": best,
-        }
-        found = study_sites(results, service=service, model=model, **options)
-        write_siting(found, loaded.processed)
+        with (
+            progress_bars(quiet or json) as progress,
+            Store(None if no_cache else cache_folder(loaded)) as store,
+        ):
+            results: Any = cast("Any", StudyStages(loaded, store, progress))
+            found = study_sites(results, layers=layers, **options)
+        write_siting(found, loaded.processed, scenario=scenario, study_file=loaded.file)
         if json:
             print_json({"ok": True, **found.facts})
         elif not quiet:

@@ -179,24 +179,52 @@ def show_sites(facts: dict[str, Any], lang: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    zh = lang == "zh"
+    from bishan_gis.output.labels import load_labels
+
+    zh, words = lang == "zh", load_labels(lang)
     console = Console()
-    table = Table(title=Text(f"{facts[f'service_{lang}']} · {facts['cutoff_min']:g} min · {facts['model']}"))
-    for head in ("序", "候选地", "镇街", "新增人口", "累计") if zh else ("", "site", "township", "people", "in all"):
-        table.add_column(head, justify="left" if head in ("候选地", "镇街", "site", "township") else "right")
+    minutes = " / ".join(f"{m:g}" for m in dict.fromkeys(facts["levels_min"].values()))
+    table = Table(title=Text(f"{facts[f'service_{lang}']} · {minutes} min · {facts['model']}"))
+    left_heads = ("候选地", "地点", "级别", "site", "place", "level")
+    heads = ("序", "地点", "候选地", "新增人口", "累计") if zh else ("", "place", "site", "people", "in all")
+    two = facts["model"] == "hierarchical"
+    for head in (*heads, *((("级别",) if zh else ("level",)) if two else ())):
+        table.add_column(head, justify="left" if head in left_heads else "right")
     for row in facts["chosen"]:
         numbers = f"{row['people_new']:,.0f}", f"{row['people_total']:,.0f}"
-        table.add_row(str(row["order"]), Text(row["candidate_id"]), Text(str(row["township"])), *numbers)
+        place = Text(row[f"place_{lang}"] or str(row["township"]))
+        level = (Text(row["level"]),) if two else ()
+        table.add_row(str(row["order"]), place, Text(row["candidate_id"]), *numbers, *level)
     console.print(table)
-    left = ", ".join(f"{k} {v:,.0f}" for k, v in facts["people_uncovered"].items())
-    out = ", ".join(f"{k} {v:,}" for k, v in facts["rejected"].items())
+    comma = "、" if zh else ", "
+    left = comma.join(f"{words[f'sit_left_{k}']} {v:,.0f}" for k, v in facts["people_uncovered"].items())
+    out = comma.join(f"{words[f'sit_why_{k}']} {v:,}" for k, v in facts["rejected"].items())
+    status = {"optimal": "sit_optimal", "infeasible": "sit_infeasible"}.get(facts["status"])
+    proof = words[status] if status else words("sit_limit", g=f"{facts['gap']:.2%}".rstrip("%"))
     lines = [
-        f"求解: {facts['status']}, 差距 {facts['gap']:.2%}" if zh else f"{facts['status']}, gap {facts['gap']:.2%}",
-        f"仍未覆盖: {left}" if zh else f"still uncovered: {left}",
+        f"求解: {proof}" if zh else f"{facts['status']}: {proof}",
+        *_before_line(facts, zh),
+        f"仍未覆盖 (人): {left}" if zh else f"still without (people): {left}",
         ("候选地" if zh else "candidates") + f" {facts['candidates']:,}; " + ("排除: " if zh else "excluded: ") + out,
     ]
+    if not facts["helps"]:
+        none_zh, none_en = "没有可用的候选地能改善现状", "no site that may be built betters what there is"
+        lines.insert(1, none_zh if zh else none_en)
     if facts["kind"] in ("assumed", "synthetic"):
         zh_note, en_note = "注意: 结果依赖合成或假设数据,不能用于决策", "note: rests on synthetic or assumed data"
         lines.append(zh_note if zh else en_note)
     for line in lines:
         console.print(Text(line))
+
+
+def _before_line(facts: dict[str, Any], zh: bool) -> list[str]:
+    """Say what a median or a centre has before and after."""
+    if facts["model"] not in ("p_center", "p_median") or facts["status"] == "infeasible":
+        return []
+    share = 1 if facts["model"] == "p_center" else max(facts["people"] * len(facts["levels_min"]), 1)
+    if facts["equity"] == "weight":
+        return []
+    before = "-" if facts["before"] is None else f"{facts['before'] / share / 60:,.1f}"
+    after = f"{facts['objective'] / share / 60:,.1f}"
+    word = ("最远者" if zh else "the worst-off") if facts["model"] == "p_center" else ("平均" if zh else "mean")
+    return [f"{word}: {before} → {after} min"]

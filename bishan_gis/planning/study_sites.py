@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.planning.candidates import candidate_sites, street_slope
+from bishan_gis.planning.site_places import describe_sites
 from bishan_gis.planning.site_plan import choose_sites, depth_weights
 from bishan_gis.planning.site_question import SiteQuestion, ask_sites
 from bishan_gis.planning.study_demand import (
@@ -193,10 +194,11 @@ def study_sites(
         **plan.summary(),
         "before": before,
         "helps": bool(len(plan.sites)) and not (before is not None and plan.objective >= before),
+        "crs": study.crs,
         "layers": sorted(given),
         "candidates": len(found),
         "rejected": {str(k): int(v) for k, v in rejected.sort_index().items()},
-        "chosen": _chosen(plan),
+        "chosen": describe_sites(plan.sites, results),
         "alternatives": [
             {"rank": int(r), "objective": float(o), "sites": list(s)}
             for r, o, s in plan.alternatives.itertuples(index=False)
@@ -357,10 +359,3 @@ def _equity(asked: SiteQuestion, existing: pd.DataFrame, cells: pd.Index) -> dic
     if asked.equity == "weight":
         return {"weights": worst}
     return {"priority": pd.Series(np.select([worst >= 3, worst >= 2], [0, 1], default=2), index=cells)}
-
-
-def _chosen(plan: SitePlan) -> list[dict[str, Any]]:
-    columns = ["order", "candidate_id", "x", "y", "source", "code", "area_m2", "cost", "township"]
-    columns += ["people_new", "people_total", "gain"]
-    rows = plan.sites[columns].astype(object).where(plan.sites[columns].notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]

@@ -256,6 +256,26 @@ class StudyStages:
         return self.store.keep("lines", self._needs("inputs.osm"), make, TABLES).value["lines"]  # type: ignore[no-any-return]
 
     @cached_property
+    def landuse(self) -> gpd.GeoDataFrame | None:
+        """Land use of the study."""
+        return self._layer("landuse")
+
+    @cached_property
+    def control_lines(self) -> gpd.GeoDataFrame | None:
+        """Control lines of the study."""
+        return self._layer("control_lines")
+
+    def _layer(self, name: str) -> gpd.GeoDataFrame | None:
+        setting = f"inputs.{name}"
+        if setting not in self.files:
+            return None
+
+        def make() -> dict[str, Any]:
+            return {name: getattr(self.data, name)}
+
+        return self.store.keep("layer", self._needs(setting), make, TABLES).value[name]  # type: ignore[no-any-return]
+
+    @cached_property
     def costs(self) -> EdgeCosts:
         """What the streets cost who walks."""
         from bishan_gis.network.costs import edge_costs, load_profile
