@@ -125,6 +125,8 @@ def run(
         for wanted in study.siting.plans:
             ask_sites(study, **wanted.model_dump())
     results = _compute(study, clock, scenario)
+    with clock.step("半径与街道 radius and streets"):
+        results.radius_streets = _radius_streets(results)
     if scenario is not None:
         results.record["scenario"] = scenario.record(study.lang)
     if seek:
@@ -290,6 +292,15 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         unused=data.unused,
         barrier_lines=barrier_lines(data),
     )
+
+
+def _radius_streets(results: Results) -> pd.DataFrame:
+    """Hold what the standards' circles promise against what the streets deliver."""
+    from bishan_gis.planning.radius_and_streets import study_radius_versus_streets
+    from bishan_gis.planning.standards import service_targets, study_standards
+
+    targets = service_targets(study_standards(results.study), services=results.services)
+    return study_radius_versus_streets(results, targets).assign(kind=results.kind)
 
 
 def _findings(results: Results, clock: _Clock) -> Findings:

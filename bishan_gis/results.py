@@ -61,6 +61,9 @@ class Results:
         Service circles on foot: all facilities of a service together, and one by one.
     radii, facility_radii : pandas.DataFrame
         People within the plain circles of the standards: any facility of a service, and each alone.
+    radius_streets : pandas.DataFrame or None
+        What the circle of each standard promises and what the streets deliver in its minutes, see
+        :func:`bishan_gis.planning.radius_and_streets.radius_versus_streets`, with ``kind``.
     measures, zone_measures : pandas.DataFrame or None
         The study's measures per cell, and their means per zone, see :mod:`bishan_gis.access.study_measures`.
     networks : dict
@@ -102,6 +105,7 @@ class Results:
     networks: dict[str, Network] = field(default_factory=dict)
     findings: Findings | None = None
     unused: pd.DataFrame | None = None
+    radius_streets: pd.DataFrame | None = None
     barrier_lines: gpd.GeoDataFrame | None = None
 
     @property

@@ -139,6 +139,13 @@ def test_facts_are_the_numbers_of_the_tables(results):
     lacking = next(t for t in facts["tables"] if t["key"] == "lacking")
     for row in lacking["rows"]:
         assert sum(c["value"] for c in row[2:-1]) == row[-1]["value"]
+    radius = next(t for t in facts["tables"] if t["key"] == "radius")
+    circles = results.radius_streets
+    assert len(radius["rows"]) == len(circles) > 0
+    for row, one in zip(radius["rows"], circles.to_dict("records"), strict=True):
+        assert [c["value"] for c in row[4:6]] == [one["share_circle"], one["share_streets"]]
+        assert row[6]["value"] == pytest.approx(100 * (row[5]["value"] - row[4]["value"]))
+    assert circles["sentence_zh"].loc[circles["difference"].abs().idxmax()] in radius["note"]
     for table in facts["zones"]:
         at = next(i for i, c in enumerate(table["columns"]) if c["text"] == load_words("zh")("people"))
         assert sum(r[at]["value"] for r in table["rows"]) == table["sum"][at]["value"] == 1501
@@ -291,7 +298,7 @@ def test_a_study_without_directions(results):
     )
     facts = report_facts(plain)
     assert [t["key"] for t in facts["zones"]] == ["townships"]
-    assert [t["key"] for t in facts["tables"]] == ["services", "rates_1"]
+    assert [t["key"] for t in facts["tables"]] == ["services", "radius", "rates_1"]
     assert {m["what"] for m in facts["maps"]} == {"lead_plain", "coverage", "nearest"}
     words = [t.get_text() for t in lead_map(Source(plain)).axes[0].texts]
     assert {HOSTILE["script"], HOSTILE["typst"]} <= set(words)

@@ -128,6 +128,12 @@ def test_outputs_are_complete_and_recorded(toy_results):
         row[0] for row in pyogrio.list_layers(folder / "layers.gpkg")
     }
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "coverage.parquet"), toy_results.coverage)
+    # What circles promise and streets deliver is a result of its own: a table, and a section of the overview.
+    said = pd.read_csv(folder / "radius_streets.csv")["sentence_zh"]
+    assert said.tolist() == toy_results.radius_streets["sentence_zh"].tolist()
+    page = (toy_results.study.maps / "index.html").read_text(encoding="utf-8")
+    widest = toy_results.radius_streets["difference"].abs().idxmax()
+    assert said[widest] in page.split('<section id="radius">')[1].split("</section>")[0]
     described = pd.read_csv(folder / "dictionary.csv")
     assert set(toy_results.coverage.columns) <= set(described["column"])
     ages = described[described["meaning_en"].str.startswith("people aged")]["column"]

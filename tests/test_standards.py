@@ -219,6 +219,10 @@ def test_circle_and_streets(toy_results) -> None:
     assert (
         f"{row['share_circle'] * 100:.1f} %, 街道 5 分钟实际 {row['share_streets'] * 100:.1f} %" in row["sentence_zh"]
     )
+    run_has = toy_results.radius_streets
+    assert run_has is not None
+    pd.testing.assert_frame_equal(run_has.drop(columns="kind"), out.reset_index()[run_has.columns.drop("kind")])
+    assert set(run_has["kind"]) == {toy_results.kind}
     with pytest.raises(SchemaError, match="kindergarten 300 m"):
         radius_versus_streets(toy_results.radii.iloc[:0], toy_results.coverage, targets)
 

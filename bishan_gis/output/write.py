@@ -50,6 +50,8 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
             "merged_facilities.csv": results.merged,
             "walk_rules.csv": results.network.rules,
         }
+        if results.radius_streets is not None:
+            tables["radius_streets.csv"] = results.radius_streets
         if results.unused is not None and len(results.unused):
             tables["unused_rows.csv"] = results.unused
         if results.measures is not None and results.zone_measures is not None:

@@ -152,6 +152,27 @@ def _finding_headlines(context: Context) -> list[dict[str, str]]:
     return out
 
 
+def _radius(context: Context) -> list[dict[str, str]]:
+    """Return what circles promise and streets deliver, the widest apart first."""
+    found = getattr(context.results, "radius_streets", None)
+    if found is None or found.empty:
+        return []
+    said = "sentence_en" if context.labels.lang == "en" else "sentence_zh"
+    order = found["difference"].abs().sort_values(ascending=False, kind="stable").index
+    return [
+        {
+            "name": context.service_name(row["service"]),
+            "said": str(row[said]),
+            "radius": f"{row['radius_m']:g} m",
+            "level": f"{row['level_min']:g}",
+            "circle": fmt.percent(row["people_circle"], row["people"]),
+            "streets": fmt.percent(row["people_streets"], row["people"]),
+            "points": f"{100 * row['difference'] + 0.0:+.1f}",
+        }
+        for row in found.loc[order].to_dict("records")
+    ]
+
+
 def index_page(context: Context) -> str:
     """Return the overview; it has no script."""
     t, study = context.labels, context.results.study
@@ -201,6 +222,7 @@ def index_page(context: Context) -> str:
         directions=[z for z in zones if z["kind"] == "direction"],
         townships=[z for z in zones if z["kind"] == "township"],
         people=fmt.people,
+        radius=_radius(context),
         datasets=datasets,
         notes=[_note(w, english=english) for w in context.results.warnings],
         direction_note=study.directions.note,

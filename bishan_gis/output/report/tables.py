@@ -95,6 +95,32 @@ def _services_table(source: Source) -> Table:
     return make_table("services", w("table_services"), columns, rows, total=total, note=note)
 
 
+def _radius_table(source: Source) -> Table | None:
+    """Return what the circle of each standard promises and what the streets deliver; None where nothing has both."""
+    w, found = source.words, source.results.radius_streets
+    if found is None or found.empty:
+        return None
+    rows = []
+    for row in found.to_dict("records"):
+        tag = "" if row["tag"] == "S" else f" [{row['tag']}]"
+        rows.append(
+            [
+                fig.text(source.name(row["service"])),
+                fig.text(f"{row['standard']} {row['clause']}".strip() + tag),
+                fig.plain(row["radius_m"]),
+                fig.plain(row["level_min"]),
+                fig.share(row["people_circle"], row["people"]),
+                fig.share(row["people_streets"], row["people"]),
+                fig.plain(100 * row["difference"], decimals=1),
+            ]
+        )
+    columns = [(w("service"), "left"), (w("standard"), "left"), (w("radius_m"), "right"), (w("minutes_limit"), "right")]
+    columns += [(w(k), "right") for k in ("circle_promises", "streets_deliver", "points_difference")]
+    widest = found.loc[found["difference"].abs().idxmax()]
+    note = w("note_radius", sentence=str(widest["sentence_zh" if source.zh else "sentence_en"]))
+    return make_table("radius", w("table_radius"), columns, rows, note=note)
+
+
 def _lacking_table(source: Source) -> Table | None:
     """People without a service by direction, adding up to the district."""
     w, parts = source.words, source.zones("direction")
@@ -144,7 +170,8 @@ def coverage_tables(source: Source) -> list[Table]:
     """
     w = source.words
     lacking = _lacking_table(source)
-    out = [_services_table(source), *([lacking] if lacking else [])]
+    radius = _radius_table(source)
+    out = [_services_table(source), *([radius] if radius else []), *([lacking] if lacking else [])]
     pieces = _pieces(source)
     for i, zones in enumerate(pieces, start=1):
         rows = []
