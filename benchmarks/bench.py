@@ -153,6 +153,24 @@ def start() -> Rows:
     return out
 
 
+def gaps() -> Rows:
+    """The gaps of Bishan as a process: from nothing, unchanged, and after one facility has moved."""
+    from gaps_bench import gaps_rows
+
+    rows = gaps_rows()
+    first = float(rows[0]["wall_s"])
+    return [
+        [
+            f"bishan-gis gaps, Bishan, {row['work']}",
+            "bishan_gis",
+            f"{row['wall_s']:.2f} s",
+            "",
+            f"{row['cpu_s']:.2f} s of processor; {float(row['wall_s']) / first:.2f} of the first run",
+        ]
+        for row in rows
+    ]
+
+
 def pages() -> Rows:
     """Cells on a map page: written, opened, moved."""
     from page_bench import page_rows
@@ -185,6 +203,7 @@ PARTS: dict[str, Callable[[], Rows]] = {
     "areas": areas,
     "catchments": catchments,
     "siting": siting,
+    "gaps": gaps,
     "pages": pages,
     "machine": machine,
 }

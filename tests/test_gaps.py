@@ -312,7 +312,7 @@ def test_places_by_hand():
         for s, zh, w in (("school", "小学", 1), ("park", "公园", 0.5))
     ]
     rows = place_rows(places, place, people, gaps.deficient, sums, targets)
-    # 乙镇南部: 30 people without a path at 60 minutes; 甲镇东部: 20 x 80, at most 60; 甲镇西部: 10 x 2 + half of 10 x 1.
+    # 乙镇南部: 30 people without a path at 60 minutes; 甲镇东部: 20 x 60 of 80; 甲镇西部: 10 x 2 + 10 x 1 / 2.
     assert [(r["place_zh"], r["people_lacking"], r["score"]) for r in rows] == [
         ("乙镇南部", 30, 1800.0),
         ("甲镇东部", 20, 1200.0),

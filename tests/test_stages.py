@@ -117,6 +117,16 @@ def test_stages_equal_a_whole_run(toy, tmp_path, hilly):
         with Store(folder, code="1") as store:
             equals_run(StudyStages(load_study(toy), store), results)
             assert gap_answer(load_study(toy), store) == wanted
+    for chosen in ({"services": ["park", "pharmacy"]}, {"levels": [5.0]}):
+        folder = tmp_path / next(iter(chosen))
+        folder.mkdir()
+        write_gaps(find_gaps(results, **chosen), folder)
+        with Store(tmp_path / "cache", code="1") as store:
+            some = gap_answer(load_study(toy), store, **chosen)
+            assert set(store.made) <= {"answer"} | {
+                f"listed:{s}" for s in results.services.index
+            }  # nothing is judged anew
+        assert some == {name: (folder / name).read_bytes() for name in GAP_FILES}
     write_layer(toy, x=450.0)
     moved, made = answer(toy, tmp_path / "cache")
     assert "nearest:pharmacy" in made

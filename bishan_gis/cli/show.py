@@ -125,14 +125,15 @@ def show_gaps(record: dict[str, Any], lang: str, *, files: str = "", listed: int
         table.add_row(str(row["rank"]), Text(row[f"place_{lang}"]), *numbers, Text(said), best)
     console.print(table)
     table = Table(title=Text("按服务" if zh else "by service"))
-    for head in (
-        ("服务", "阈值", "未覆盖", "占比", "未知", "缺口") if zh else ("service", "", "lack it", "", "unknown", "areas")
-    ):
-        table.add_column(head, justify="left" if not table.columns else "right")
+    labels = ["服务", "阈值", "未覆盖", "占比", "未知", "缺口"]
+    if not zh:
+        labels = ["service", "", "lack it", "", "unknown", "areas"]
+    for column in labels:
+        table.add_column(column, justify="left" if not table.columns else "right")
     for row in sorted(record["services"], key=lambda r: -r["weight"] * r["severity_person_min"]):
         share = f"{row['people_deficient'] / max(row['people'], 1):.1%}"
-        numbers = [f"{row['people_deficient']:,}", share, f"{row['people_unknown']:,}", f"{row['areas']:,}"]
-        table.add_row(Text(row[f"name_{lang}"]), f"{row['level_min']:g} min", *numbers)
+        figures = [f"{row['people_deficient']:,}", share, f"{row['people_unknown']:,}", f"{row['areas']:,}"]
+        table.add_row(Text(row[f"name_{lang}"]), f"{row['level_min']:g} min", *figures)
     console.print(table)
     for row in record["gaps"][:listed]:
         console.print(Text(f"{row['rank']}. {row[f'text_{lang}']}"))

@@ -285,7 +285,7 @@ def write_gaps(
     with Staging(places) as out:
         out.path("gaps", "gaps.geojson").write_text(json_text(_geojson(gaps, record, listed)), encoding="utf-8")
         write_csv(gap_rows(gaps), out.path("gaps", "gaps.csv"))
-        names = {t["service"]: t for t in gaps.targets.to_dict("records")}
+        names = {t["service"]: {str(k): v for k, v in t.items()} for t in gaps.targets.to_dict("records")}
         out.path("gaps", "places.csv").write_bytes(place_csv(gaps.places, names))
         text = json_text(record)
         if extra is not None:

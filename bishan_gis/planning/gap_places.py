@@ -166,7 +166,7 @@ def place_rows(
     total = np.bincount(place, weights=people, minlength=n).astype(np.int64)
     lacking = np.bincount(place, weights=people * deficient.any(axis=0), minlength=n).astype(np.int64)
     weight = np.array([float(t["weight"]) for t in targets])
-    minutes = sums["severity_ms"] / 60_000
+    heads, minutes = sums["people"], sums["severity_ms"] / 60_000
     score = weight[:, None] * (sums["counted_ms"] / 60_000)
     every = score.sum(axis=0)
     order = np.lexsort((np.arange(n), -lacking, -every))
@@ -174,15 +174,15 @@ def place_rows(
     starts = np.searchsorted(place[by_place], np.arange(n + 1))
     rows: list[dict[str, Any]] = []
     for j in order.tolist():
-        short = list(np.flatnonzero(sums["people"][:, j]).tolist())
+        short = list(np.flatnonzero(heads[:, j]).tolist())
         if not short:
             continue
-        short.sort(key=lambda i, j=j: (-int(sums["people"][i, j]), str(targets[i]["service"])))
-        best = max(short, key=lambda i, j=j: (score[i, j], int(sums["people"][i, j]), -i))
+        short = [i for _, _, i in sorted((-int(heads[i, j]), str(targets[i]["service"]), i) for i in short)]
+        best = max((float(score[i, j]), int(heads[i, j]), -i) for i in short)[2] * -1
         missing = [
             {
                 "service": str(targets[i]["service"]),
-                "people": int(sums["people"][i, j]),
+                "people": int(heads[i, j]),
                 "severity_person_min": round(float(minutes[i, j]), 3),
                 "reason": REASONS[int(sums["reason"][i, j].argmax())],
             }
@@ -199,7 +199,7 @@ def place_rows(
             "n_missing": len(short),
             "missing": missing,
             "help_service": str(targets[best]["service"]),
-            "help_people": int(sums["people"][best, j]),
+            "help_people": int(heads[best, j]),
             "help_zh": cure[0],
             "help_en": cure[1],
         }

@@ -212,7 +212,10 @@ def detour_ratios(
     """
     walked = (gaps if flat is None else flat).value_ms
     known = (walked >= 0) & (straight_m > 0)
-    return np.divide(walked / 1000 * speed_ms, straight_m, out=np.full(straight_m.shape, np.nan), where=known)
+    out: NDArray[np.float64] = np.divide(
+        walked / 1000 * speed_ms, straight_m, out=np.full(straight_m.shape, np.nan), where=known
+    )
+    return out
 
 
 def crossed_lines(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bishan_gis.results import Results
     from bishan_gis.study import Study
 
-__all__ = ["Gaps", "absent_services", "find_gaps", "place_settings"]
+__all__ = ["Gaps", "absent_services", "find_gaps", "place_settings", "select"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ def find_gaps(
 
     standards = study_standards(results.study)
     member = members(results)
-    targets, cells = _select(
+    targets, cells = select(
         results, service_targets(standards, services=results.services), member, **_lists(services, levels, zones)
     )
     walk = results.study.walk
@@ -234,7 +234,7 @@ def _lists(services: Sequence[str], levels: Sequence[float], zones: Sequence[str
     }
 
 
-def _select(
+def select(
     results: Results,
     targets: pd.DataFrame,
     member: Mapping[str, str],
@@ -243,7 +243,24 @@ def _select(
     levels: list[float],
     zones: list[str],
 ) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
-    """Return the targets and cells asked for; everything unknown is named at once."""
+    """Return the targets and cells asked for; everything unknown is named at once.
+
+    Parameters
+    ----------
+    results : Results
+        ``zones, cells``.
+    targets : pandas.DataFrame
+        From :func:`~bishan_gis.planning.standards.service_targets`.
+    member : mapping
+        From :func:`~bishan_gis.planning.gap_judge.members`.
+    services, levels, zones : list
+        As for :func:`find_gaps`.
+
+    Raises
+    ------
+    InputError
+        Something is unknown, or nothing is left.
+    """
     problems: list[tuple[str, str]] = []
     judged = targets[targets["level_min"] > 0]
     names = {str(n): str(i) for i, n in zip(results.zones["zone_id"], results.zones["name"], strict=True)}

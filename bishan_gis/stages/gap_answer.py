@@ -81,11 +81,11 @@ def gap_answer(
     selection = [sorted(set(services)), sorted({float(v) for v in levels}), sorted(set(zones))]
 
     def make() -> dict[str, bytes]:
-        if not any(selection):
+        if not zones:
             from bishan_gis.stages.gap_parts import GapParts
             from bishan_gis.stages.gap_text import gap_texts
 
-            parts = GapParts(stages)
+            parts = GapParts(stages, services=services, levels=levels)
             if parts.targets_kept.value["services"]:
                 return gap_texts(parts)
         from bishan_gis.output.gap_files import write_gaps

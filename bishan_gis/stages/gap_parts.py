@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +34,13 @@ class GapParts:
     ----------
     stages : StudyStages
         The tables of the study.
+    services, levels : sequence
+        Only these services, and services of these levels [min]; all where left out.
+
+    Raises
+    ------
+    InputError
+        A service or level is unknown, or nothing is left; raised when the parts are asked for.
 
     Notes
     -----
@@ -40,8 +48,10 @@ class GapParts:
     other services: rank, names of places (landmarks are facilities), further services missing.
     """
 
-    def __init__(self, stages: StudyStages) -> None:
+    def __init__(self, stages: StudyStages, *, services: Sequence[str] = (), levels: Sequence[float] = ()) -> None:
         self.stages, self.study, self.store = stages, stages.study, stages.store
+        levels = sorted({float(v) for v in levels})
+        self.selection: dict[str, list[Any]] = {"services": sorted(set(services)), "levels": levels, "zones": []}
 
     # What is asked for --------------------------------------------------------------------------------------------
 
@@ -183,7 +193,7 @@ class GapParts:
         slopes = stages.sloped
         level = stages.nearest_kept(level=True) if slopes else {}
         places = stages.places_kept
-        judged = [s for s in targets["services"] if s in places]
+        judged = [s for s in self._chosen() if s in places]
         shared = [self.ground_kept, search_ground(stages, level=False), self._barriers_kept]
         known = [population.groups, population.parts, population.shares, self.study.walk.model_dump(mode="json")]
 
@@ -198,6 +208,17 @@ class GapParts:
             times = [stages.times[s], *([level[s]] if slopes else [])]
             needs[s] = [*shared, *known, targets["rows"][s], places[s], *stages.doors_kept[s], *times]
         return self.store.keep_each("gap", needs, make, TABLES)
+
+    def _chosen(self) -> list[str]:
+        """Return the services that are asked for; what is unknown is named."""
+        targets = self.targets_kept.value
+        if not any(self.selection.values()):
+            return list(targets["services"])
+        from bishan_gis.planning.gaps import select
+
+        ground = self.ground_kept.value
+        about = SimpleNamespace(zones=ground["zones"], cells=ground["cells"])
+        return list(select(cast("Results", about), targets["targets"], {}, **self.selection)[0]["service"])
 
     def _part(self, service: str) -> dict[str, Any]:
         import numpy as np
