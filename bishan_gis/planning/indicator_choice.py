@@ -113,7 +113,7 @@ def _of_class(sums: ZoneSums, wanted: str, mine: NDArray[Any], standards: pd.Dat
     ways = table.loc[told, "by"].value_counts()
     mine_by = table.loc[right, "by"].value_counts()
     n, lost = int(right.sum()), int((~told).sum())
-    how = [(f"{_BY[b][0]} {int(k)} 处", f"{int(k)} {_BY[b][1]}") for b, k in mine_by.items()]
+    how = [(f"{_BY[str(b)][0]} {int(k)} 处", f"{int(k)} {_BY[str(b)][1]}") for b, k in mine_by.items()]
     by = (f" ({'、'.join(h[0] for h in how)})", f" ({', '.join(h[1] for h in how)})") if how else ("", "")
     rest = (f", 级别未知 {lost} 处", f", {lost} of unknown class") if lost else ("", "")
     note = (f"此级 {n} 处{by[0]}{rest[0]}", f"{n} of this class{by[1]}{rest[1]}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ _RED = ("永久基本农田", "生态保护红线")
 _JOBS, _HOMES = ("08", "09", "10", "11"), ("07",)
 
 
-def _areas_m2(evidence: Evidence, land: gpd.GeoDataFrame, within: object | None = None) -> NDArray[np.float64]:
+def _areas_m2(evidence: Evidence, land: gpd.GeoDataFrame, within: Any = None) -> NDArray[np.float64]:
     """Return the area of each piece of land inside the district [m2]."""
     import shapely
 
@@ -68,7 +68,7 @@ def space_areas(codes: pd.Series, area: NDArray[np.float64]) -> pd.Series:
     return pd.Series(area, index=of.to_numpy()).groupby(level=0).sum().reindex(list(_SPACE_ZH), fill_value=0.0)
 
 
-def _line(evidence: Evidence, name: str) -> object | None:
+def _line(evidence: Evidence, name: str) -> Any:
     parts = evidence.sums.line_areas(name)
     return None if parts is None else parts[evidence.district]
 

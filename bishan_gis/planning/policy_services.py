@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -179,10 +181,10 @@ def _age_weighted(evidence: Evidence) -> list[Said]:
     known = {a: s for a, s in FOR_AGE.items() if (s, a) in table.index}
     if not known:
         return []
-    rows = {a: table.loc[(s, a)] for a, s in known.items()}
+    rows: dict[str, Any] = {a: table.loc[(s, a)] for a, s in known.items()}
     people = sum(int(r["people"]) for r in rows.values())
     covered = sum(int(r["people_covered"]) for r in rows.values())
-    names = evidence.results.services
+    names: Any = evidence.results.services
     parts = [
         (a, s, int(r["people_covered"]) / max(int(r["people"]), 1))
         for (a, s), r in zip(known.items(), rows.values(), strict=True)

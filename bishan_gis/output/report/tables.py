@@ -116,7 +116,7 @@ def _radius_table(source: Source) -> Table | None:
         )
     columns = [(w("service"), "left"), (w("standard"), "left"), (w("radius_m"), "right"), (w("minutes_limit"), "right")]
     columns += [(w(k), "right") for k in ("circle_promises", "streets_deliver", "points_difference")]
-    widest = found.loc[found["difference"].abs().idxmax()]
+    widest = found.iloc[int(found["difference"].abs().to_numpy().argmax())]
     note = w("note_radius", sentence=str(widest["sentence_zh" if source.zh else "sentence_en"]))
     return make_table("radius", w("table_radius"), columns, rows, note=note)
 
