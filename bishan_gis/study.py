@@ -149,18 +149,21 @@ class Walk(_Section):
         allow_inf_nan=False,
         description="places are not snapped to parts of the streets shorter than this in all; 0 snaps to any",
     )
+    waits: bool = Field(default=False, description="wait at signals, crossings and signs, as the profile's delays say")
 
 
 class Cycle(Walk):
     """Who cycles; the section makes a cycling network."""
 
     profile: str = "cyclist"
+    waits: bool = Field(default=True, description="as for walk")
 
 
 class Drive(Walk):
     """Who drives; the section makes a driving network."""
 
     profile: str = "car"
+    waits: bool = Field(default=True, description="as for walk")
 
 
 class Reach(_Section):

@@ -11,6 +11,7 @@ import numpy as np
 import osmium
 import pandas as pd
 import pytest
+import shapely
 from helsinki import HELSINKI_CRS, helsinki_pbf
 from osm_xml import CRS_4544, OsmXml, equal_networks
 
@@ -318,6 +319,74 @@ def test_streets_are_cut_at_controls(tmp_path: Path) -> None:
         equal_networks(one, network_from_osm(file, crs=CRS_4544, rules=RULES[mode]))
 
 
+def divided(*, signals: bool, stop_lines: bool = False) -> OsmXml:
+    """Two divided roads, carriageways 20 m apart, 300 m each way; eastbound is the southern, northbound the eastern."""
+    tags = {"highway": "traffic_signals"} if signals and not stop_lines else {}
+    xml = OsmXml()
+    corners = {1: (-10, -10), 2: (10, -10), 3: (10, 10), 4: (-10, 10)}
+    for number, (x, y) in corners.items():
+        xml.node(number, x, y, **tags)
+    ends = {11: (-310, -10), 12: (310, -10), 13: (310, 10), 14: (-310, 10)}
+    ends |= {15: (10, -310), 16: (10, 310), 17: (-10, 310), 18: (-10, -310)}
+    for number, (x, y) in ends.items():
+        xml.node(number, x, y)
+    stops = {21: (-18, -10), 22: (18, 10), 23: (10, -18), 24: (-10, 18)}
+    for number, (x, y) in stops.items():
+        xml.node(number, x, y, **({"highway": "traffic_signals"} if stop_lines else {}))
+    one = {"highway": "primary", "oneway": "yes", "maxspeed": "60"}
+    xml.way(1, [11, 21, 1, 2, 12], **one).way(2, [13, 22, 3, 4, 14], **one)
+    return xml.way(3, [15, 23, 2, 3, 16], **one).way(4, [17, 24, 4, 1, 18], **one)
+
+
+@pytest.mark.parametrize("stop_lines", [False, True])
+def test_a_junction_of_divided_roads_is_waited_at_once(tmp_path: Path, *, stop_lines: bool) -> None:
+    def seconds(signals: bool) -> dict[str, float]:
+        data = load_osm(divided(signals=signals, stop_lines=stop_lines and signals).write(tmp_path / "x.osm"))
+        network = build_network(data, crs=CRS_4544, rules=RULES["drive"])
+        costs = edge_costs(network, replace(load_profile("car"), leg_kmh=36.0))
+        at = {n: np.flatnonzero(network.node_osmid == n)[0] for n in (11, 12, 16, 18, 13, 14)}
+        place = pd.DataFrame({"x": network.node_x[list(at.values())], "y": network.node_y[list(at.values())]})
+        origins = place.assign(origin_id=[str(n) for n in at])
+        goals = place.assign(facility_id=[str(n) for n in at])
+        table = travel_matrix(network, costs, origins, goals, cutoff_s=999).set_index(["from_id", "to_id"])["cost_s"]
+        trips = {"ahead": ("11", "12"), "left": ("11", "16"), "right": ("11", "18"), "back": ("11", "14")}
+        codes = [CONTROLS[c] for c in network.node_control if c]
+        if signals:
+            # stop lines, 36 m apart, are passed one by one; corners are passed by two or three
+            assert codes == (["signals"] * 4 if stop_lines else ["signals_arm"] * 8)
+            assert network.edge_length_m.sum() == pytest.approx(4 * 620, abs=0.1)
+        return {name: float(table[pair]) for name, pair in trips.items()}
+
+    free = seconds(signals=False)
+    for name, value in seconds(signals=True).items():
+        assert value - free[name] == pytest.approx(15, abs=0.01), name
+
+
+def test_signals_that_stand_apart_are_waited_at_one_by_one(tmp_path: Path) -> None:
+    def codes(*x: float) -> list[str]:
+        xml = OsmXml().node(1, 0, 0).node(99, 900, 0)
+        for i, at in enumerate(x):
+            xml.node(2 + i, at, 0, highway="traffic_signals")
+        xml.way(10, [1, *range(2, 2 + len(x)), 99], highway="residential")
+        network = build_network(load_osm(xml.write(tmp_path / "x.osm")), crs=CRS_4544, rules=RULES["drive"])
+        return sorted(CONTROLS[c] for c in network.node_control if c)
+
+    assert codes(100, 140) == ["signals"] * 2
+    assert codes(100, 125) == ["signals_arm"] * 2
+    assert codes(100, 125, 300) == ["signals"] + ["signals_arm"] * 2
+    assert codes(100, 125, 150, 175, 205) == ["signals"] * 5  # 105 m: a street with many signals
+
+
+def test_walkers_wait_once_between_two_carriageways(tmp_path: Path) -> None:
+    xml = OsmXml().node(1, 0, 0).node(2, 100, 0, highway="crossing", crossing="traffic_signals")
+    xml.node(3, 118, 0, highway="crossing", crossing="traffic_signals").node(4, 218, 0)
+    xml.way(10, [1, 2, 3, 4], highway="footway")
+    network = build_network(load_osm(xml.write(tmp_path / "x.osm")), crs=CRS_4544, controls=True)
+    costs = edge_costs(network, load_profile("adult"))
+    assert costs.delay_ms.sum() == 20_000
+    assert sorted(network.edge_length_m.round().tolist()) == [28, 95, 95]
+
+
 # --- forbidden turns --------------------------------------------------------------------------------------
 
 #: A crossing of four streets, west 10, east 11, south 12, north 13; 14 runs through it, 15 is a footway.
@@ -577,7 +646,8 @@ def test_helsinki_turns(helsinki: OsmData) -> None:
         counts[reason or turn.partition("_")[0]] += 1
         if not turn:
             continue
-        for node in np.flatnonzero(network.node_osmid == one.via_nodes[0]).tolist():
+        here = (network.node_osmid == one.via_nodes[0]) & (network.node_control < CONTROLS.index("signals_arm"))
+        for node in np.flatnonzero(here).tolist():
             come = ends[((ends.v == node) & network.edge_forward) | ((ends.u == node) & network.edge_backward)]
             go = ends[((ends.u == node) & network.edge_forward) | ((ends.v == node) & network.edge_backward)]
             first = come.index[come.way == one.from_ways[0]].tolist()
@@ -624,8 +694,15 @@ def test_helsinki_controls(helsinki: OsmData) -> None:
     driven = set(helsinki.way_ref[allow[way] & np.isfinite(helsinki.way_lon)].tolist())
     tagged = zip(helsinki.point_id.tolist(), helsinki.point_tags, strict=True)
     signals = {i for i, t in tagged if t.get("highway") == "traffic_signals" and i in driven}
-    found = network.node_osmid[network.node_control == CONTROLS.index("signals")]
-    assert set(found.tolist()) == signals
+    single = network.node_control == CONTROLS.index("signals")
+    arms = network.node_control == CONTROLS.index("signals_arm")
+    assert set(network.node_osmid[single].tolist()) < signals
+    # A signal without a wait of its own stands in a junction whose arms have it.
+    junctions = shapely.MultiPoint(np.column_stack([network.node_x[arms], network.node_y[arms]]))
+    joined = np.isin(network.node_osmid, list(signals - set(network.node_osmid[single].tolist())))
+    places = shapely.points(network.node_x[joined], network.node_y[joined])
+    assert joined.sum() > 10
+    assert shapely.distance(places, junctions).max() <= 100
     assert len(signals) > 50
     assert ((network.edge_speed_kmh >= 4) & (network.edge_speed_kmh <= 80)).all()
     posted = network.rule_counts["speed_posted"]["length_km"] / (network.edge_length_m.sum() / 1000)

@@ -448,3 +448,33 @@ def test_slopes_are_said_for_every_mode_and_limits_without_heights_warned_of(tmp
     net = describe(results.networks["cycle"].save(tmp_path / "cycle.bgnet"))
     assert net["slope"]["known_share"] == 1
     assert net["slope"]["share_by_class"]["2-5%"] + net["slope"]["share_by_class"]["5-8.34%"] > 0.4
+
+
+def test_walkers_wait_where_the_study_says_so(tmp_path: Path) -> None:
+    from bishan_gis.cache import Store
+    from bishan_gis.stages.study_stages import StudyStages
+
+    file = write_toy_study(tmp_path)
+    raw = file.parent / "data/raw/streets.osm"
+    # signals on the third crossing of the second street (300 m, 150 m), a zebra on the next one to the east
+    for number, tags in ((16, 'k="highway" v="traffic_signals"'), (17, 'k="highway" v="crossing"')):
+        text = raw.read_text(encoding="utf-8")
+        at = text.index(f'<node id="{number}" ')
+        end = text.index("/>", at)
+        raw.write_text(f"{text[:end]}><tag {tags}/></node>{text[end + 2 :]}", encoding="utf-8")
+    plain = bg.run(file, write=False)
+    assert plain.network.node_control is None
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + "[walk]\nwaits = true\n", encoding="utf-8")
+    study = bg.load_study(file)
+    waits = bg.run(study, write=False)
+    costs = edge_costs(waits.network, WALK)
+    assert sorted(costs.delay_ms[costs.delay_ms > 0].tolist()) == [3_000, 20_000]
+    by = ["origin_id", "service"]
+    more = waits.access.set_index(by)["value"] - plain.access.set_index(by)["value"]
+    assert sorted(more.dropna().round(3).unique().tolist())[0] == 0
+    assert {3.0, 20.0} <= set(more.dropna().round(3))
+    assert more.max() <= 23.001
+    with Store(tmp_path / "store", code="1") as store:
+        kept = StudyStages(study, store).access.set_index(by)["value"]
+    pd.testing.assert_series_equal(kept.sort_index(), waits.access.set_index(by)["value"].sort_index())

@@ -32,7 +32,7 @@ def assemble_network(study: Study, data: StudyData, mode: Mode = "walk") -> tupl
     Parameters
     ----------
     study : Study
-        The settings: profile, slope.
+        The settings: profile, slope, waits.
     data : StudyData
         The inputs: streets, extent, elevation.
     mode : str
@@ -65,7 +65,14 @@ def assemble_network(study: Study, data: StudyData, mode: Mode = "walk") -> tupl
         )
     extent = data.extent.union_all()
     rules = load_rules(mode=mode, table=profile.rules)
-    network = build_network(data.osm, crs=data.crs, rules=rules, extent=extent, kind=data.kinds["inputs.osm"])
+    network = build_network(
+        data.osm,
+        crs=data.crs,
+        rules=rules,
+        extent=extent,
+        kind=data.kinds["inputs.osm"],
+        controls=settings.waits,
+    )
     network = replace(network, island_m=settings.island_m)
     if study.inputs.elevation:
         raster = data.files["inputs.elevation"]

@@ -14,6 +14,7 @@ from bishan_gis.crs import check_metric, load_crs, to_working
 from bishan_gis.errors import CrsError, NoDataError
 from bishan_gis.network.controls import JunctionEdges, find_controls, forbidden_turns
 from bishan_gis.network.graph import STRUCTURES, Network
+from bishan_gis.network.junctions import join_signals
 from bishan_gis.network.rules import Decisions, Rules, apply_rules, load_rules
 from bishan_gis.network.speeds import edge_speeds, speed_counts
 from bishan_gis.network.vertices import Vertices
@@ -77,8 +78,9 @@ def build_network(
         there and both sides are frontier), ``lone_nodes`` (pieces of one node between two gaps),
         ``repeated_nodes``, ``zero_length`` (segments between two nodes at one place, which become one
         node) and ``blocked_nodes`` (barriers where streets are cut: each street end keeps a node of its
-        own there, so that an OSM id may occur more than once). Vehicles are bound by forbidden turns; those
-        that were not used are counted under :data:`~bishan_gis.network.controls.TURNS_LEFT_OUT`. Cars have
+        own there, so that an OSM id may occur more than once, as it does at the stop lines of junctions whose signals
+        stand together, see :func:`~bishan_gis.network.junctions.join_signals`). Vehicles are bound by forbidden
+        turns; those that were not used are counted under :data:`~bishan_gis.network.controls.TURNS_LEFT_OUT`. Cars have
         ``edge_speed_kmh``, and ``rule_counts`` says how many kilometres rest on posted limits
         (:data:`~bishan_gis.network.speeds.SPEED_BASES`).
 
@@ -108,6 +110,8 @@ def build_network(
     left_out["blocked_nodes"] = int(line.blocked.sum())
     left_out["zero_length"] = line.merge()
     left_out["lone_nodes"] = line.drop_lone()
+    if controls:
+        join_signals(line)
     start, end = line.cut()
     if not len(start):
         n, allowed = len(osm.way_id), int(decided.allow.sum())

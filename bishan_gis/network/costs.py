@@ -31,6 +31,7 @@ _NOT_A_PROFILE = "slope"
 #: Where the speed of a traveller comes from: the traveller, or the street with the traveller's as the highest.
 _SPEEDS = ("own", "street")
 _MODES = ("walk", "cycle", "drive")
+_WAITS = [control for control in CONTROLS if control and not control.endswith("_arm")]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class SpeedProfile:
     leg_kmh : float or None
         Speed of the leg off the network [km/h]; None: `speed_kmh`.
     delays : mapping of str to float
-        Mean wait at each kind of node, a key of :data:`~bishan_gis.network.graph.CONTROLS` [s]; 0 where left out.
+        Mean wait at each kind of node, a key of :data:`~bishan_gis.network.graph.CONTROLS` but for the arms of
+        junctions, which have half of it [s]; 0 where left out.
     rules : str
         Table of who may pass, ``data/<rules>_rules.toml``; that of the mode where empty.
     """
@@ -273,8 +275,8 @@ def _wrong_delays(value: object) -> list[tuple[str, str]]:
         return [(f"delays = {value!r} 必须为表", f"delays = {value!r} must be a table")]
     wrong = []
     for key, seconds in value.items():
-        if key not in CONTROLS[1:]:
-            hint = nearest_name(key, CONTROLS[1:]) or "、".join(CONTROLS[1:])
+        if key not in _WAITS:
+            hint = nearest_name(key, _WAITS) or "、".join(_WAITS)
             wrong.append((f"未知的键 delays.{key};可用: {hint}", f"unknown key delays.{key}; known: {hint}"))
         else:
             wrong += _wrong_number(f"delays.{key}", seconds)
@@ -331,7 +333,7 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
     -----
     The speed is ``own * slope`` or, with ``speeds = "street"``, ``min(own * slope, street * street_factor)``. A trip
     costs its legs, the edges it uses or the parts of them, and the wait at every node it passes: once each, at
-    whichever it arrives on the way, so that a trip and its reverse wait alike.
+    whichever it arrives on the way, so that a trip and its reverse wait alike. Signals of one junction count once.
     """
     check_traveller(network, profile)
     name = profile.slope if slope is None else slope
@@ -382,7 +384,9 @@ def _waits(network: Network, profile: SpeedProfile) -> NDArray[np.int64] | None:
     """Return the wait at each node [ms], or None where nobody waits."""
     if network.node_control is None:
         return None
-    seconds = np.array([profile.delays.get(control, 0.0) for control in CONTROLS])
+    arm = [control.endswith("_arm") for control in CONTROLS]
+    waits = [profile.delays.get(control.removesuffix("_arm"), 0.0) for control in CONTROLS]
+    seconds = np.array(waits) / np.where(arm, 2.0, 1.0)
     wait = np.rint(seconds * 1000).astype(np.int64)[network.node_control]
     return wait if wait.any() else None
 

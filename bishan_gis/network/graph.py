@@ -29,8 +29,19 @@ __all__ = ["CONTROLS", "STRUCTURES", "Network"]
 
 #: What carries an edge; the position is the code in :attr:`Network.edge_structure`.
 STRUCTURES = ("", "bridge", "tunnel", "steps")
-#: What makes a traveller wait at a node; the position is the code in :attr:`Network.node_control`.
-CONTROLS = ("", "signals", "crossing", "crossing_signals", "stop", "give_way", "level_crossing")
+#: What makes a traveller wait at a node; the position is the code in :attr:`Network.node_control`. At an ``_arm``, a
+#: stop line of a junction that several signals stand for, half of the wait is due: a trip passes two of them.
+CONTROLS = (
+    "",
+    "signals",
+    "crossing",
+    "crossing_signals",
+    "stop",
+    "give_way",
+    "level_crossing",
+    "signals_arm",
+    "crossing_signals_arm",
+)
 
 
 @dataclass(frozen=True, eq=False)

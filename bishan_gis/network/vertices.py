@@ -34,7 +34,7 @@ class Vertices:
     -----
     ``way, piece, node, vertex_x, vertex_y`` are per vertex: ``piece`` numbers the uncut parts of ways, ``node``
     counts from 0. ``osmid, x, y, frontier, blocked, code`` are per node; ``ids, dense`` is every OSM node with the
-    node it became.
+    node it became. Nodes that are inserted have the OSM id of another.
     """
 
     def __init__(
@@ -135,6 +135,30 @@ class Vertices:
     def drop_lone(self) -> int:
         """Drop pieces of a single vertex."""
         return self._drop(np.bincount(self.piece)[self.piece] == 1) if len(self.piece) else 0
+
+    def insert(self, places: list[tuple[int, float, int, int]]) -> None:
+        """Put nodes into streets.
+
+        Parameters
+        ----------
+        places : list of (int, float, int, int)
+            The vertex it follows, the share of the way to the next, the node whose OSM id it gets, its control.
+        """
+        places = sorted(places)
+        after = np.array([p[0] for p in places], dtype=np.int64)
+        share = np.array([p[1] for p in places])
+        like = np.array([p[2] for p in places], dtype=np.int64)
+        new = len(self.osmid) + np.arange(len(places))
+        x, y = (v[after] + share * (v[after + 1] - v[after]) for v in (self.vertex_x, self.vertex_y))
+        for name, values in (("vertex_x", x), ("vertex_y", y), ("node", new)):
+            setattr(self, name, np.insert(getattr(self, name), after + 1, values))
+        for name in ("way", "piece"):
+            own = getattr(self, name)
+            setattr(self, name, np.insert(own, after + 1, own[after]))
+        none = np.zeros(len(places), dtype=bool)
+        self.osmid = np.concatenate([self.osmid, self.osmid[like]])
+        self.frontier, self.blocked = np.concatenate([self.frontier, none]), np.concatenate([self.blocked, none])
+        self.code = np.concatenate([self.code, np.array([p[3] for p in places], dtype=np.uint8)])
 
     def cut(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the first and last vertex of every edge."""

@@ -206,7 +206,8 @@ class StudyStages:
 
         needs = self._needs("inputs.osm", "inputs.osm_extent", "inputs.district", "inputs.elevation")
         who = self.study.modes[mode]
-        return self.store.keep("network", [*needs, mode, who.profile, who.island_m, who.slope], make, NETWORK)
+        own = [mode, who.profile, who.island_m, who.slope, who.waits]
+        return self.store.keep("network", [*needs, *own], make, NETWORK)
 
     @property
     def zones(self) -> gpd.GeoDataFrame:
