@@ -18,7 +18,7 @@ from pyproj import CRS
 
 from bishan_gis.errors import CrsError, MissingColumnError, MissingFileError, SchemaError, StudyError
 from bishan_gis.network.graph import Network
-from bishan_gis.places.classes import load_classes
+from bishan_gis.places.classes import Matcher, load_classes
 from bishan_gis.places.entrances import find_access_points, find_entrances
 from bishan_gis.places.facilities import clean_name, find_facilities, merge_duplicates
 from bishan_gis.places.zones import UNASSIGNED, assign_zone, build_zones
@@ -244,6 +244,16 @@ def test_tags_and_names(tags: str, services: list[str]) -> None:
     assert sorted(out["service"]) == sorted(services)
     ids = ["node/1"] if len(services) == 1 else [f"node/1:{s}" for s in sorted(services)]
     assert out["facility_id"].tolist() == (ids if services else [])
+
+
+def test_only_what_no_class_asks_for_is_passed_over() -> None:
+    matcher = Matcher(load_classes())
+    asked = [(k, v) for c in matcher.classes.values() for t in (*c.tags, *c.weak, *c.fallback) for k, v in t.items()]
+    objects = [{k: word} for k, values in asked for v in values for word in (v.replace("*", "any"), f"other; {v}")]
+    hits = [tags for tags in objects if matcher.find(tags, "") != ([], False)]
+    assert len(hits) > 50
+    assert all(matcher.may_be(tags) for tags in hits)
+    assert not matcher.may_be({"surface": "asphalt", "amenity": "bench"})
 
 
 def test_one_service_is_not_taken_for_another_when_few_are_studied() -> None:

@@ -272,8 +272,16 @@ def _project(osm: OsmData, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 def _barriers(osm: OsmData, rules: Rules) -> NDArray[np.int64]:
     """Return the OSM ids of nodes that no one passes."""
-    tagged = zip(osm.point_id.tolist(), osm.point_tags, strict=True)
-    return np.array([number for number, tags in tagged if rules.blocks(tags) is not None], dtype=np.int64)
+    keys = rules.node_keys
+    known: dict[tuple[str | None, ...], bool] = {}
+    blocked = []
+    for number, tags in zip(osm.point_id.tolist(), osm.point_tags, strict=True):
+        combination = tuple([tags.get(key) for key in keys])
+        if combination not in known:
+            known[combination] = rules.blocks(tags) is not None
+        if known[combination]:
+            blocked.append(number)
+    return np.array(blocked, dtype=np.int64)
 
 
 def _nodes(

@@ -236,13 +236,13 @@ def apply_rules(tags: Iterable[Mapping[str, str]], rules: Rules) -> Decisions:
     [False, True]
     """
     names = (*(r.id for r in rules.way), NO_RULE)
-    keys = rules.keys
-    known: dict[tuple[str | None, ...], int] = {}
+    keys = frozenset(rules.keys)
+    known: dict[tuple[tuple[str, str], ...], int] = {}
     distinct: list[Mapping[str, str]] = []
     codes: list[int] = []
     for one in tags:
-        get = one.get
-        combination = tuple([get(key) for key in keys])
+        # The same tags in another order are decided once more; ways have few tags, and rules many keys.
+        combination = tuple([pair for pair in one.items() if pair[0] in keys])
         code = known.get(combination)
         if code is None:
             code = known[combination] = len(distinct)

@@ -179,6 +179,21 @@ class Matcher:
                     for value in selector[key]:
                         self._index.setdefault(key, {}).setdefault(value, []).append((one, strength, selector))
 
+    def may_be(self, tags: Mapping[str, str]) -> bool:
+        """Return whether any class asks for one of the tags; if not, :meth:`find` finds nothing.
+
+        Parameters
+        ----------
+        tags : mapping
+            OSM tags.
+        """
+        index = self._index
+        for key, value in tags.items():
+            by_value = index.get(key)
+            if by_value is not None and (value in by_value or ";" in value or "*" in by_value):
+                return True
+        return False
+
     def find(self, tags: Mapping[str, str], name: str) -> tuple[list[str], bool]:
         """Return the services of an object, and whether it was a candidate that nothing decided.
 

@@ -48,7 +48,10 @@ def clean_name(text: object) -> str:
     """
     if text is None or text is pd.NA or (isinstance(text, float) and np.isnan(text)):
         return ""
-    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in str(text))
+    text = str(text)
+    if text.isprintable():
+        return " ".join(text.split())[:_NAME_MAX].rstrip()
+    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
     kept = "".join(c for c in kept if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"})
     return " ".join(kept.split())[:_NAME_MAX].rstrip()
 
@@ -103,6 +106,8 @@ def find_facilities(
     is_layer = isinstance(source, gpd.GeoDataFrame)
     objects = _layer_objects(source, name) if is_layer else _osm_objects(source)
     for object_id, raw_id, tags, geometry in objects:
+        if not (declared or is_layer or matcher.may_be(tags)):
+            continue
         title = clean_name(tags.get("name") or tags.get("name:zh"))
         if raw_id in declared:
             known_rows.add(raw_id)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["opl_fields", "opl_nodes", "opl_tags", "write_opl"]
+__all__ = ["opl_fields", "opl_nodes", "opl_tags", "opl_words", "write_opl"]
 
 _ESCAPED = re.compile("%([0-9a-fA-F]+)%")
 _LETTERS = str.maketrans("nxy,", "    ")
@@ -83,10 +85,31 @@ def opl_tags(field: str) -> dict[str, str]:
     """
     if len(field) < 2:
         return {}
-    pairs = [pair.split("=") for pair in field[1:].split(",")]
+    # A comma or sign of equality inside a key or value is escaped: what is left parts them. Words that come again and
+    # again are kept once.
+    words = field[1:].replace(",", "=").split("=")
     if "%" in field:
-        return {_plain(k) if "%" in k else k: _plain(v) if "%" in v else v for k, v in pairs}
-    return dict(pairs)  # type: ignore[arg-type]
+        words = [_plain(word) if "%" in word else word for word in words]
+    words = list(map(intern, words))
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def opl_words(line: str) -> list[str]:
+    """Return id, tags and place (of a node: two words) or nodes (of a way: one word), as ``write_opl`` orders them.
+
+    Examples
+    --------
+    >>> opl_words("n17 Tshop=bakery x24.9 y60.1")
+    ['n17', 'Tshop=bakery', 'x24.9', 'y60.1']
+    >>> opl_words("n17 v2 x24.9 y60.1 Tshop=bakery"), opl_words("w3 v1 Nn1,n2 Tshop=bakery")
+    (['n17', 'Tshop=bakery', 'x24.9', 'y60.1'], ['w3', 'Tshop=bakery', 'Nn1,n2'])
+    """
+    words = line.split(" ")
+    if words[1][:1] != "T" or (len(words), words[-1][:1]) not in ((4, "y"), (3, "N")):
+        fields = opl_fields(line)
+        last = ("x", "y") if "n" in fields else ("N",)
+        return [fields.get(letter, letter) for letter in (line[:1], "T", *last)]
+    return words
 
 
 def opl_fields(line: str) -> dict[str, str]:
@@ -135,6 +158,7 @@ def opl_nodes(fields: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.floa
     return ids, lonlat, int(absent.sum())
 
 
+@lru_cache(maxsize=50_000)
 def _plain(text: str) -> str:
     """Return a text with its escaped letters as they are."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)

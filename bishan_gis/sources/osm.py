@@ -334,7 +334,8 @@ def _area_frame(reader: OsmReader) -> gpd.GeoDataFrame:
 
     order = sorted(range(len(reader.area_id)), key=reader.area_id.__getitem__)
     ids = [f"{'relation' if is_relation else 'way'}/{number}" for is_relation, number in sorted(reader.area_id)]
-    shapes = np.asarray(shapely.from_wkb([reader.area_wkb[i] for i in order]), dtype=object)
+    shapes = np.empty(len(order), dtype=object)
+    shapes[:] = [reader.area_shapes[i] for i in order]
     single = shapely.get_num_geometries(shapes) == 1
     shapes[single] = shapely.get_geometry(shapes[single], 0)
     tags = pd.Series([reader.area_tags[i] for i in order], dtype=object)

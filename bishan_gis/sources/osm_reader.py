@@ -13,7 +13,7 @@ import numpy as np
 
 from bishan_gis.errors import OutputError
 from bishan_gis.progress import Progress, counting
-from bishan_gis.sources.opl import opl_fields, opl_nodes, opl_tags, write_opl
+from bishan_gis.sources.opl import opl_nodes, opl_tags, opl_words, write_opl
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +46,7 @@ _RAILWAY_AREAS = {"station", "halt", "platform", "platform_edge", "depot", "yard
 _AREA_RELATIONS = {"multipolygon", "boundary"}
 _PROGRESS_STEP = 20_000
 _WAYS_AT_ONCE = 20_000
+_AREAS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ class OsmReader:
         self.way_tags: list[dict[str, str]] = []
         self.area_id: list[tuple[bool, int]] = []
         self.area_wkb: list[str] = []
+        self.area_shapes: list[Any] = []
+        self.ring_tags: dict[int, dict[str, str]] = {}
+        self._placed: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        self._way_keys = frozenset(way_keys)
         self.area_tags: list[dict[str, str]] = []
         self.rings: set[int] = set()
         self.relations: set[int] = set()
@@ -141,14 +146,16 @@ class OsmReader:
         seen = 0
         with text.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             for seen, line in enumerate(lines, 1):
-                fields = opl_fields(line.rstrip("\n"))
-                if "w" in fields:
-                    self._take_way(fields)
+                words = opl_words(line.rstrip("\n"))
+                if line[0] == "w":
+                    self._take_way(words)
                 else:
-                    self._take_node(fields)
+                    self._take_node(words)
                 if seen % _PROGRESS_STEP == 0:
                     step(_PROGRESS_STEP)
         self._place_ways()
+        self.way_ref, self.way_lonlat = (np.concatenate(part) for part in zip(*self._placed, strict=True))
+        self._placed.clear()
         return seen
 
     def _take_areas(self, file: Path, form: str, seen: int, step: Callable[[int], None]) -> None:
@@ -181,22 +188,22 @@ class OsmReader:
                 self._take_relation(item)
             if count % _PROGRESS_STEP == 0:
                 step(_PROGRESS_STEP)
+        self._shape_areas()
+        self.ring_tags.clear()
 
-    def _take_node(self, fields: dict[str, str]) -> None:
-        x, y = fields.get("x", "x")[1:], fields.get("y", "y")[1:]
+    def _take_node(self, words: list[str]) -> None:
+        x, y = words[2][1:], words[3][1:]
         if not x or not y or abs(float(x)) > 180 or abs(float(y)) > 90:
             self.left_out["points_without_location"] += 1
             return
-        self.point_id.append(int(fields["n"][1:]))
+        self.point_id.append(int(words[0][1:]))
         self.point_lonlat.extend((float(x), float(y)))
-        self.point_tags.append(opl_tags(fields["T"]))
+        self.point_tags.append(opl_tags(words[1]))
 
-    def _take_way(self, fields: dict[str, str]) -> None:
-        text, nodes = fields["T"], fields.get("N", "N")
+    def _take_way(self, words: list[str]) -> None:
+        number, tags, nodes = int(words[0][1:]), opl_tags(words[1]), words[2]
         size = nodes.count(",") + (len(nodes) > 1)
-        number = int(fields["w"][1:])
-        open_ended = "area=no" in text
-        if any(key in text for key in self.way_keys) and any(key in (tags := opl_tags(text)) for key in self.way_keys):
+        if not self._way_keys.isdisjoint(tags):
             if size < 2:
                 self.left_out["ways_too_short"] += 1
                 return
@@ -204,32 +211,30 @@ class OsmReader:
             self.way_size.append(size)
             self.way_nodes.append(nodes)
             self.way_tags.append(tags)
+            if len(self.way_nodes) == _WAYS_AT_ONCE:
+                self._place_ways()
             if not _is_area(tags, self.area_keys, from_way=True):
                 return
         first, last = nodes[1:].partition("x")[0], nodes.rpartition("n")[2].partition("x")[0]
-        if size > 1 and first[1:] == last and not (open_ended and opl_tags(text).get("area") == "no"):
+        if size > 1 and first[1:] == last and tags.get("area") != "no":
             if size < 4:
                 self.left_out["rings_too_short"] += 1
             else:
                 self.rings.add(number)
+                self.ring_tags[number] = tags
 
     def _place_ways(self) -> None:
-        """Turn the nodes of all ways into numbers, some ways at a time."""
-        refs, places = [], []
-        for begin in range(0, len(self.way_nodes), _WAYS_AT_ONCE):
-            ids, lonlat, missing = opl_nodes(self.way_nodes[begin : begin + _WAYS_AT_ONCE])
-            refs.append(ids)
-            places.append(lonlat)
-            self.left_out["missing_nodes"] += missing
-            if missing:
-                size = np.array(self.way_size[begin : begin + _WAYS_AT_ONCE], dtype=np.int64)
-                starts = np.cumsum(size) - size
-                self.left_out["ways_with_missing_nodes"] += int(
-                    np.add.reduceat(np.isnan(lonlat[:, 0]), starts).astype(bool).sum()
-                )
+        """Turn the nodes of the last ways into numbers."""
+        ids, lonlat, missing = opl_nodes(self.way_nodes)
+        self._placed.append((ids, lonlat))
+        self.left_out["missing_nodes"] += missing
+        if missing:
+            size = np.array(self.way_size[-len(self.way_nodes) :], dtype=np.int64)
+            starts = np.cumsum(size) - size
+            self.left_out["ways_with_missing_nodes"] += int(
+                np.add.reduceat(np.isnan(lonlat[:, 0]), starts).astype(bool).sum()
+            )
         self.way_nodes.clear()
-        if refs:
-            self.way_ref, self.way_lonlat = np.concatenate(refs), np.concatenate(places)
 
     def _take_relation(self, relation: Any) -> None:
         tags = relation.tags
@@ -249,11 +254,22 @@ class OsmReader:
         if area.num_rings()[0] == 0:
             return  # assembled to nothing
         (self.closed if from_way else self.whole).add(number)
-        tags = dict(area.tags)
+        tags = self.ring_tags.pop(number, None) if from_way else None
+        if tags is None:
+            tags = dict(area.tags)
         if _is_area(tags, self.area_keys, from_way=from_way):
             self.area_id.append((not from_way, number))
             self.area_wkb.append(self._polygon(area))
             self.area_tags.append(tags)
+            if len(self.area_wkb) == _AREAS_AT_ONCE:
+                self._shape_areas()
+
+    def _shape_areas(self) -> None:
+        """Turn the outlines of the last areas from text into polygons."""
+        import shapely
+
+        self.area_shapes.extend(shapely.from_wkb(self.area_wkb).tolist())
+        self.area_wkb.clear()
 
 
 def _is_area(tags: dict[str, str], area_keys: tuple[str, ...], *, from_way: bool) -> bool:
