@@ -39,6 +39,7 @@ from bishan_gis.study import Study, load_study
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from bishan_gis.access.nearest import NearestResult
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
     from bishan_gis.planning.scenarios import Scenario
@@ -81,6 +82,7 @@ def run(
     findings: bool | None = None,
     progress: Progress | bool | None = None,
     scenario: Scenario | None = None,
+    circles: bool = True,
 ) -> Results:
     """Run a study from its files to its maps and tables.
 
@@ -98,6 +100,10 @@ def run(
     scenario : Scenario, optional
         Edits to the inputs, such as :meth:`~bishan_gis.planning.scenarios.Scenario.at_year` gives; what is written goes
         into a folder of its own, ``scenarios/<file>``, beside the outputs of the study.
+
+    circles : bool
+        Also draw the service circles, which take as long as all the rest; without, their tables are empty. A run that
+        writes draws them in any case.
 
     Returns
     -------
@@ -124,7 +130,7 @@ def run(
         # What is wrong with a plan is known before the run.
         for wanted in study.siting.plans:
             ask_sites(study, **wanted.model_dump())
-    results = _compute(study, clock, scenario)
+    results = _compute(study, clock, scenario, circles=circles or write)
     with clock.step("半径与街道 radius and streets"):
         results.radius_streets = _radius_streets(results)
     if scenario is not None:
@@ -141,13 +147,11 @@ def run(
     return results
 
 
-def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> Results:
+def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, circles: bool = True) -> Results:
     """Read, build, compute: the steps of a run in their order."""
     from bishan_gis.access.measure_run import run_measures
     from bishan_gis.access.nearest import nearest_cost
-    from bishan_gis.access.service_area import facility_circles, union_areas
     from bishan_gis.access.study_measures import check_services
-    from bishan_gis.access.time_grid import build_time_grid
     from bishan_gis.access.uncertainty import origin_legs
     from bishan_gis.network.assemble import assemble_network
     from bishan_gis.places.entrances import find_access_points, find_entrances
@@ -190,39 +194,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
             max_snap_m=study.walk.max_snap_m,
             progress=report,
         )
-    cutoffs = [c * 60 for c in cutoffs_min]
-    with clock.step("生活圈 life circles") as report:
-        grid = build_time_grid(
-            network,
-            step_m=study.reach.grid_m,
-            off_network_m=study.reach.off_network_m,
-            usable=costs.usable,
-            max_snap_m=study.walk.max_snap_m,
-        )
-        rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
-        circles = union_areas(
-            network,
-            costs,
-            grid,
-            near.node_cost_ms,
-            near.target_snaps,
-            rows,
-            near.services,
-            cutoffs_s=cutoffs,
-            progress=report,
-        )
-    with clock.step("单个设施 each facility") as report:
-        each = facility_circles(
-            network,
-            costs,
-            grid,
-            near.targets,
-            near.target_snaps,
-            near.origin_snaps,
-            cells["people"].to_numpy(np.int64),
-            cutoffs_s=cutoffs,
-            progress=report,
-        )
+    unions, each = _circles(study, network, costs, near, cells, clock, cutoffs_min=cutoffs_min, drawn=circles)
     with clock.step("覆盖 coverage"):
         groups = age_groups(study, list(data.population.parts))
         table = coverage_with_band(
@@ -236,7 +208,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         )
         everybody = table[(table["zone_kind"] == "district") & (table["age_group"] == "all")]
         inside = everybody[["service", "cutoff_min", "people_covered"]].rename(columns={"people_covered": "people"})
-        circles = circles.merge(inside, on=["service", "cutoff_min"], how="left")
+        unions = unions.merge(inside, on=["service", "cutoff_min"], how="left")
         places = facility_places(facilities, zones)
         radii = radius_coverage(cells, places, radii_m=study.reach.circles_m)
         plain = people_in_circles(cells, places, radii_m=study.reach.circles_m)
@@ -245,7 +217,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
             rests_on = weakest_kind([rests_on, "assumed"])
         by_direction = table["zone_kind"] == "direction"
         table["kind"] = np.where(by_direction, weakest_kind([rests_on, study.directions.kind]), rests_on)
-        near.table["kind"] = circles["kind"] = each["kind"] = radii["kind"] = plain["kind"] = points["kind"] = rests_on
+        near.table["kind"] = unions["kind"] = each["kind"] = radii["kind"] = plain["kind"] = points["kind"] = rests_on
     measures, zone_measures = (None, None)
     if study.measures:
         with clock.step("指标 measures") as report:
@@ -263,7 +235,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None) -> R
         network=network,
         access=near.table,
         coverage=table,
-        circles=circles,
+        circles=unions,
         facility_circles=each,
         radii=radii,
         facility_radii=plain,
@@ -301,6 +273,65 @@ def _radius_streets(results: Results) -> pd.DataFrame:
 
     targets = service_targets(study_standards(results.study), services=results.services)
     return study_radius_versus_streets(results, targets).assign(kind=results.kind)
+
+
+def _circles(
+    study: Study,
+    network: Network,
+    costs: EdgeCosts,
+    near: NearestResult,
+    cells: gpd.GeoDataFrame,
+    clock: _Clock,
+    *,
+    cutoffs_min: list[float],
+    drawn: bool,
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Draw the circles of the services and of every facility; not drawn, both tables are empty."""
+    import geopandas as gpd
+
+    from bishan_gis.access.service_area import facility_circles, union_areas
+    from bishan_gis.access.time_grid import build_time_grid
+
+    if not drawn:
+        columns = ["service", "cutoff_min", "area_km2"]
+        none = pd.DataFrame({c: pd.Series(dtype="str" if c == "service" else float) for c in columns})
+        empty = gpd.GeoDataFrame(none, geometry=gpd.GeoSeries([], crs=network.crs))
+        alone = empty.assign(facility_id=pd.Series(dtype="str"), people=pd.Series(dtype=np.int64))
+        return empty, alone[["facility_id", "service", "cutoff_min", "people", "area_km2", "geometry"]]
+    cutoffs = [c * 60 for c in cutoffs_min]
+    with clock.step("生活圈 life circles") as report:
+        grid = build_time_grid(
+            network,
+            step_m=study.reach.grid_m,
+            off_network_m=study.reach.off_network_m,
+            usable=costs.usable,
+            max_snap_m=study.walk.max_snap_m,
+        )
+        rows = [np.flatnonzero(near.targets["service"] == s) for s in near.services]
+        unions = union_areas(
+            network,
+            costs,
+            grid,
+            near.node_cost_ms,
+            near.target_snaps,
+            rows,
+            near.services,
+            cutoffs_s=cutoffs,
+            progress=report,
+        )
+    with clock.step("单个设施 each facility") as report:
+        each = facility_circles(
+            network,
+            costs,
+            grid,
+            near.targets,
+            near.target_snaps,
+            near.origin_snaps,
+            cells["people"].to_numpy(np.int64),
+            cutoffs_s=cutoffs,
+            progress=report,
+        )
+    return unions, each
 
 
 def _findings(results: Results, clock: _Clock) -> Findings:

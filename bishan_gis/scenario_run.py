@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bishan_gis.errors import StudyError
+from bishan_gis.errors import InputError, StudyError
 from bishan_gis.pipeline import Progress, run
 from bishan_gis.planning.scenarios import Scenario, load_scenario
 from bishan_gis.schema import weakest_kind
@@ -52,7 +52,8 @@ def run_scenario(
         The run of the study itself. Where only facilities change, what they do not touch is taken from it; the tables
         are equal to those of the whole run.
     circles : bool
-        Also draw the service circles again; without, those of services that changed are left out. Only with `base`.
+        Also draw the service circles again; without, those of services that changed are left out; all
+        of them where the whole study is computed again.
     progress : callable, optional
         As for :func:`bishan_gis.pipeline.run`.
 
@@ -69,21 +70,24 @@ def run_scenario(
     """
     study = study if isinstance(study, Study) else load_study(study)
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    if scenario.base is not None and scenario.base.resolve() != study.file.resolve():
-        where = f"{scenario.file.name}: scenario.base = {scenario.scenario.base}"
-        raise StudyError(f"{where}: 不是研究 {study.file}", f"{where}: is not the study {study.file}")
+    _check_base(study, scenario)
     edits = scenario.at_year(year)
     if base is not None and not edits.n_edits:
         return base
     if base is not None and edits.only_facilities and _can_reuse(base, edits):
         return _touched_only(base, edits, circles=circles)
-    return run(study, write=False, progress=progress, scenario=edits)
+    return run(study, write=False, circles=circles, progress=progress, scenario=edits)
 
 
 def run_years(
-    study: Study | str | Path, scenario: Scenario | str | Path, *, base: Results, progress: Progress | None = None
+    study: Study | str | Path,
+    scenario: Scenario | str | Path,
+    *,
+    base: Results,
+    years: Sequence[int] | None = None,
+    progress: Progress | None = None,
 ) -> dict[int, Results]:
-    """Compute every phase of a scenario: one run per year in which something changes.
+    """Compute every phase of a scenario: one run per year in which something changes, or per year asked for.
 
     Parameters
     ----------
@@ -91,19 +95,27 @@ def run_years(
         See :func:`run_scenario`.
     base : Results
         The run of the study itself.
+    years : sequence of int, optional
+        Years to look at; those in which something changes where left out.
     progress : callable, optional
         As for :func:`bishan_gis.pipeline.run`.
 
     Returns
     -------
     dict of int to Results
-        In order of the years; without service circles of what changed.
+        In order of the years; without service circles of what changed. Years between which nothing changes share
+        one run.
     """
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    return {
-        year: run_scenario(study, scenario, year=year, base=base, circles=False, progress=progress)
-        for year in scenario.years
-    }
+    out: dict[int, Results] = {}
+    known: dict[int, Results] = {}
+    for year in sorted(set(years)) if years else scenario.years:
+        # What holds in a year is what holds since the last change.
+        since = max((y for y in scenario.years if y <= year), default=0)
+        if since not in known:
+            known[since] = run_scenario(study, scenario, year=year, base=base, circles=False, progress=progress)
+        out[year] = known[since]
+    return out
 
 
 def compare_scenarios(
@@ -113,6 +125,7 @@ def compare_scenarios(
     year: int | None = None,
     services: Sequence[str] | None = None,
     series: bool = False,
+    years: Sequence[int] | None = None,
     write: bool = True,
     progress: Progress | None = None,
 ) -> tuple[Comparison, Results, dict[str, Any]]:
@@ -130,8 +143,11 @@ def compare_scenarios(
         Only these.
     series : bool
         Also a table of the coverage in every year of the last scenario.
+    years : sequence of int, optional
+        The years of that table; where left out, those in which something changes. Given, the table is made.
     write : bool
-        Write the files into the processed folder of the study; with ``[outputs] maps`` also ``compare.html``.
+        Write the files into the processed folder of the study; with ``[outputs] maps`` also ``compare.html`` into its
+        folder of maps, beside the pages of a run, which it links.
     progress : callable, optional
         As for :func:`bishan_gis.pipeline.run`.
 
@@ -149,16 +165,17 @@ def compare_scenarios(
     from bishan_gis.output.comparison_files import comparison_facts, write_comparison
     from bishan_gis.planning.comparison import compare, coverage_series
 
-    base = run(study, write=False, progress=progress)
+    _check_first(study, scenarios, years=[year, *(years or ())], services=services)
+    base = run(study, write=False, circles=False, progress=progress)
     runs = [base]
     for plan in scenarios:
         runs.append(run_scenario(study, plan, year=year, base=base, circles=False, progress=progress))
     labels = [study.label(), *(plan.at_year(year).label(study.lang) for plan in scenarios)]
     found = compare(runs[-2], runs[-1], services=services, before=labels[-2], after=labels[-1])
     table = None
-    if series:
-        years = run_years(study, scenarios[-1], base=base, progress=progress)
-        table = coverage_series({labels[0]: base, **{str(y): r for y, r in years.items()}}, services=services)
+    if series or years:
+        phases = run_years(study, scenarios[-1], base=base, years=years, progress=progress)
+        table = coverage_series({labels[0]: base, **{str(y): r for y, r in phases.items()}}, services=services)
     names = pd.concat([r.services[["zh", "en"]] for r in runs])
     names = names[~names.index.duplicated()].loc[
         lambda t: t.index.isin({*found.coverage["service"], *found.capacity["service"]})
@@ -169,12 +186,50 @@ def compare_scenarios(
     if write:
         pages = {}
         if study.outputs.maps:
+            from bishan_gis.output.maps.catalogue import PAGES
             from bishan_gis.output.maps.compare_page import compare_page
 
-            pages["compare.html"] = compare_page(runs[-2], runs[-1], found)
-        hashes = write_comparison(found, study.processed, record=record, series=table, pages=pages)
+            beside = [key for key in PAGES if (study.maps / f"{key}.html").exists()]
+            pages["compare.html"] = compare_page(runs[-2], runs[-1], found, pages=beside)
+        maps = study.maps if pages else None
+        hashes = write_comparison(found, study.processed, record=record, series=table, pages=pages, maps=maps)
         facts |= {"folder": str(study.processed), "outputs": hashes}
     return found, runs[-1], facts
+
+
+def _check_base(study: Study, scenario: Scenario) -> None:
+    """Raise where a scenario says that it is made for another study."""
+    if scenario.base is not None and scenario.base.resolve() != study.file.resolve():
+        where = f"{scenario.file.name}: scenario.base = {scenario.scenario.base}"
+        raise StudyError(f"{where}: 不是研究 {study.file}", f"{where}: is not the study {study.file}")
+
+
+def _check_first(
+    study: Study, scenarios: Sequence[Scenario], *, years: Sequence[int | None], services: Sequence[str] | None
+) -> None:
+    """Name what scenarios and services have wrong, by the facilities that the store of stages has, before a run."""
+    from bishan_gis.cache import Store
+    from bishan_gis.planning.scenario_edits import edit_places
+    from bishan_gis.schema import nearest_name
+    from bishan_gis.stages.gap_answer import cache_folder
+    from bishan_gis.stages.study_stages import StudyStages
+
+    for plan in scenarios:
+        _check_base(study, plan)
+    with Store(cache_folder(study)) as store:
+        stages = StudyStages(study, store)
+        places, known = stages.facilities, stages.services
+        have = set(known.index)
+        for plan in scenarios:
+            for year in dict.fromkeys([*years, *plan.years]):
+                have |= set(edit_places(places, known, plan.at_year(year), study)[1].index)
+    lost = sorted(set(services or ()) - have)
+    if lost:
+        hints = [nearest_name(s, have) for s in lost]
+        hint = ", ".join(h for h in hints if h) or ", ".join(sorted(have))
+        raise InputError(
+            f"services: 没有 {'、'.join(lost)};可用: {hint}", f"services: no {', '.join(lost)}; there are {hint}"
+        )
 
 
 def _can_reuse(base: Results, edits: Scenario) -> bool:

@@ -350,7 +350,7 @@ def _fire(cells: gpd.GeoDataFrame, access: pd.DataFrame, zones: gpd.GeoDataFrame
         mine = (cells.set_index("cell_id")[columns[kind]].reindex(table["origin_id"]) == zone).to_numpy()
         n = {"people": people[mine].sum(), "people_reached": people[mine & (status == "reached").to_numpy()].sum()}
         n["people_unknown"] = people[mine & status.isin(["unknown", "off_network"]).to_numpy()].sum()
-        n |= {"value": float(np.nanmean(value[mine])) if mine.any() else np.nan, "label": "消防车 5 分钟到场"}
+        n |= {"value": float(value[mine].mean()), "label": "消防车 5 分钟到场"}
         sums.append({"zone_kind": kind, "zone_id": zone, "zone_name": name, **n})
     facts = {"measure_name": "fire_5min", "measure": "nearest_cost", "mode": "drive", "services": "fire_station"}
     facts |= {"cutoff_s": 300.0, "age_group": "all", "unit": "s", "kind": "synthetic"}

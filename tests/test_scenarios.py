@@ -576,10 +576,12 @@ def test_command_writes_all_or_nothing(tmp_path):
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     folder = tmp_path / "data/processed"
-    names = ["compare.html", "comparison.csv", "comparison.geojson", "comparison.json", "comparison_capacity.csv"]
+    names = ["comparison.csv", "comparison.geojson", "comparison.json", "comparison_capacity.csv"]
     names += ["comparison_measures.csv", "comparison_series.csv", "comparison_times.csv"]
     names.sort()
-    assert sorted(p.name for p in folder.iterdir()) == names == sorted(said["outputs"])
+    assert sorted(p.name for p in folder.iterdir() if p.is_file()) == names
+    assert sorted([*names, "compare.html"]) == sorted(said["outputs"])
+    assert [p.name for p in (tmp_path / "maps").iterdir()] == ["compare.html"]
     record = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     assert record["coverage"] == said["coverage"]
     assert record["scenarios"][0]["edits"]["add_facility"][0]["service"] == "kindergarten"
@@ -591,21 +593,25 @@ def test_command_writes_all_or_nothing(tmp_path):
     cells = gpd.read_file(folder / "comparison.geojson")
     assert set(cells["change"]) == {"sooner"}
     assert cells.crs == 4326
-    first = {p.name: p.read_bytes() for p in folder.iterdir()}
+    first = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
     shown = runner.invoke(
         app, ["compare", str(study), str(file), "--series", "--service", "kindergarten", "--lang", "en"]
     )
     assert "New nursery" not in shown.stdout or shown.exit_code == 0
     assert "Kindergarten" in shown.stdout
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == first
+    for wrong, word in ((["--service", "kindergarden"], "kindergarten"), (["--years", "soon"], "2025,2030")):
+        bad = runner.invoke(app, ["compare", str(study), str(file), *wrong])
+        assert bad.exit_code == 2
+        assert word in bad.stderr
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == first
     none = runner.invoke(app, ["compare", str(study), str(file), str(file)])
     assert "没有任何变化" in none.stdout
     file.write_text(TOML.format(x=1, y=2), encoding="utf-8")
-    now = {p.name: p.read_bytes() for p in folder.iterdir()}
+    now = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
     wrong = runner.invoke(app, ["compare", str(study), str(file), "--quiet"])
     assert wrong.exit_code == 2
     assert "add_facility[1]" in wrong.stderr
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == now
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == now
 
 
 def test_a_scenario_can_be_written_beside_the_study(tmp_path):
@@ -644,6 +650,62 @@ def test_two_kindergartens_where_the_gap_is_worst(base):
     inside = inside.set_index("zone_name")["people_gain"]
     assert inside[worst["zone_name"]] == found.plan.sites["people_new"].sum() > 0
     assert everybody.loc[10.0, "people_gain"] == inside.sum()
+
+
+def test_the_worst_gap_for_nurseries_in_the_south_is_closed(tmp_path):
+    """Find the worst gap, site two, compare what the plan writes, look again: the gap is gone from the list."""
+    from bishan_gis.output.siting_files import write_siting
+    from bishan_gis.planning.gaps import find_gaps
+    from bishan_gis.planning.study_sites import study_sites
+
+    file = write_toy_study(tmp_path)
+    raw = tmp_path / "data/raw"
+    text = file.read_text(encoding="utf-8").replace('"西拓" =', '"南进" =').replace('"park", ', '"park", "nursery", ')
+    file.write_text(text + "[siting]\nspacing_m = 100\n", encoding="utf-8")
+    # The south is one column of blocks, a mile from the only nursery.
+    towns = gpd.read_file(raw / "townships.geojson").to_crs("EPSG:4544")
+    whole = towns.union_all()
+    west, south, _, north = whole.bounds
+    strip = shapely.box(west, south, EAST + 160, north)
+    towns = towns.set_geometry([whole.intersection(strip), whole.difference(strip)], crs=towns.crs)
+    towns.to_crs(4326).to_file(raw / "townships.geojson", driver="GeoJSON")
+    lon, lat = lonlat(1510, 605)
+    node = f'<node id="990" lat="{lat}" lon="{lon}" version="1"><tag k="amenity" v="childcare"/></node>'
+    osm = (raw / "streets.osm").read_text(encoding="utf-8")
+    at = osm.index('<node id="2000"')
+    (raw / "streets.osm").write_text(osm[:at] + node + osm[at:], encoding="utf-8")
+
+    base = bg.run(file, write=False)
+    asked = {"services": ["nursery"], "zones": ["南进"]}
+    gaps = find_gaps(base, **asked)
+    worst = gaps.areas.table.iloc[0]
+    lacking = gaps.areas.table["people"].sum()
+    assert (worst["service"], worst["people"] > 0, lacking) == ("nursery", True, 1000)
+    found = study_sites(base, service="nursery", sites=2, zone="南进")
+    assert found.facts["people_new"] == lacking
+    write_siting(found, tmp_path / "out", scenario=tmp_path / "two.toml", study_file=file)
+    after = run_scenario(base.study, load_scenario(tmp_path / "two.toml"), base=base)
+    again = find_gaps(after, **asked)
+    assert again.areas.table.empty
+    assert again.unknown.table.empty
+    assert again.people_lacking == 0
+    rows = compare(base, after).coverage.query("zone_name == '南进' and age_group == 'all' and cutoff_min == 5")
+    assert rows[["people_covered_before", "people_gain", "people_covered_after"]].to_numpy().tolist() == [
+        [0, 1000, 1000]
+    ]
+    # The list of the whole district is the shorter by those gaps.
+    everywhere = [find_gaps(run, services=["nursery"]).areas.table for run in (base, after)]
+    assert len(everywhere[1]) <= len(everywhere[0]) - len(gaps.areas.table)
+
+
+def test_years_that_are_asked_for(base):
+    """A year between two changes is as the last one before it."""
+    p = plan(add_facility=[{**NURSERY, "year": 2028}])
+    runs = run_years(base.study, p, base=base, years=[2025, 2030, 2035])
+    assert list(runs) == [2025, 2030, 2035]
+    assert runs[2025] is base
+    assert runs[2030] is runs[2035]
+    assert len(runs[2030].facilities) == len(base.facilities) + 1
 
 
 def test_examples_and_template_are_valid():

@@ -65,6 +65,9 @@ def compare(
     service: Annotated[list[str] | None, typer.Option(help="只比较此服务, 可重复 · only this service")] = None,
     year: Annotated[int | None, typer.Option(help="到此年为止的修改 · edits up to this year")] = None,
     series: Annotated[bool, typer.Option("--series", help="另写各年的表 · also a table over all years")] = False,
+    years: Annotated[
+        str, typer.Option(help="各年的表用这些年份 · the years of that table", metavar="2025,2030,2035")
+    ] = "",
     json: Json = False,
     quiet: Quiet = False,
     lang: Lang = "",
@@ -81,12 +84,28 @@ def compare(
             from bishan_gis.scenario_run import compare_scenarios
 
             found, after, facts = compare_scenarios(
-                loaded, plans, year=year, services=service or None, series=series, progress=progress
+                loaded,
+                plans,
+                year=year,
+                services=service or None,
+                series=series,
+                years=_years(years),
+                progress=progress,
             )
         if json:
             print_json({"ok": True, **facts})
         elif not quiet:
             show_comparison(found, after, facts["services"], state["lang"])
+
+
+def _years(text: str) -> list[int]:
+    """Return years written with commas between."""
+    from bishan_gis.errors import InputError
+
+    parts = [p.strip() for p in text.split(",") if p.strip()]
+    if not all(p.isdecimal() and 1900 <= int(p) <= 2200 for p in parts):
+        raise InputError(f"--years {text}: 请写成 2025,2030,2035", f"--years {text}: write it as 2025,2030,2035")
+    return [int(p) for p in parts]
 
 
 @app.command()

@@ -98,6 +98,7 @@ def write_comparison(
     record: Mapping[str, Any] | None = None,
     series: pd.DataFrame | None = None,
     pages: Mapping[str, str] | None = None,
+    maps: str | Path | None = None,
 ) -> dict[str, str]:
     """Write a comparison into a folder.
 
@@ -112,7 +113,9 @@ def write_comparison(
     series : pandas.DataFrame, optional
         From :func:`bishan_gis.planning.comparison.coverage_series`; written as ``comparison_series.csv``.
     pages : mapping, optional
-        File name -> HTML, such as ``compare.html``, written beside the tables.
+        File name -> HTML, such as ``compare.html``.
+    maps : str or pathlib.Path, optional
+        Where the pages go, beside the other pages of the study; beside the tables where left out.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def write_comparison(
     OutputError
         The folder or a file cannot be written; what stood there before still stands.
     """
-    with Staging({"tables": Path(folder)}) as out:
+    with Staging({"tables": Path(folder)} | ({} if maps is None else {"maps": Path(maps)})) as out:
         write_csv(comparison.coverage, out.path("tables", "comparison.csv"))
         write_csv(comparison.times, out.path("tables", "comparison_times.csv"))
         write_csv(comparison.measures, out.path("tables", "comparison_measures.csv"))
@@ -134,7 +137,7 @@ def write_comparison(
         if series is not None:
             write_csv(series, out.path("tables", "comparison_series.csv"))
         for name, html in (pages or {}).items():
-            out.path("tables", name).write_text(html, encoding="utf-8", newline="\n")
+            out.path("tables" if maps is None else "maps", name).write_text(html, encoding="utf-8", newline="\n")
         out.path("tables", "comparison.geojson").write_text(_geojson(comparison.cells), encoding="utf-8", newline="\n")
         facts = {**comparison_facts(comparison), **(record or {}), "outputs": _names(out.hashes())}
         text = json.dumps(facts, ensure_ascii=False, indent=2, allow_nan=False)

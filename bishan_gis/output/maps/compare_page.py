@@ -17,7 +17,7 @@ from bishan_gis.planning.comparison import coverage_at
 from bishan_gis.schema import KINDS, STATUS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import geopandas as gpd
     from numpy.typing import NDArray
@@ -208,7 +208,7 @@ def _same_file(run: Results, reach: Reach) -> Study:
     return study
 
 
-def compare_page(base: Results, other: Results, found: Comparison) -> str:
+def compare_page(base: Results, other: Results, found: Comparison, *, pages: Sequence[str] = ()) -> str:
     """Return the page of a comparison.
 
     Parameters
@@ -217,16 +217,18 @@ def compare_page(base: Results, other: Results, found: Comparison) -> str:
         Before and after.
     found : Comparison
         Of :func:`bishan_gis.planning.comparison.compare` for these runs.
+    pages : sequence of str
+        Keys of the pages of the study that stand in the same folder, and are linked.
 
     Returns
     -------
     str
-        HTML text, whole in one file; it links to no other page, because it stands beside the tables of the comparison.
+        HTML text, whole in one file.
     """
     # Cutoffs of the study, and the levels of the services that lie between them.
     reach = other.study.reach.model_copy(update={"cutoffs_min": list(found.cutoffs_min)})
     context = Context(replace(other, study=_same_file(other, reach)))
-    context.pages[:] = ["compare"]
+    context.pages[:] = [*pages, "compare"]
     classes = _services(base, other, found)
     services = [str(s) for s in classes.index]
     cells = _cells(base, other)
