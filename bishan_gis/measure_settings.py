@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -125,6 +126,9 @@ class Measure(Section):
     supply: Literal["count", "capacity"] = "count"
     default_capacity: Positive | None = Field(default=None, description="where a facility has none: an assumption")
     demand: str = Field(default="all", description="age group it is for")
+    profile: str | None = Field(default=None, description="who travels, where not the traveller of the mode's section")
+    at: datetime | None = Field(default=None, description="only facilities that are open then, local time")
+    unknown_hours: Literal["keep", "drop"] = Field(default="keep", description="facilities whose hours are not known")
     cutoff_min: Positive | None = None
     cutoffs_min: list[Positive] | None = Field(default=None, min_length=1)
     from_min: Positive | None = None
@@ -156,6 +160,13 @@ class Measure(Section):
             zh, en = "服务由 required 指定,不用 services", "required says which services; leave services out"
             raise wrong(zh, en)
         always = {"name", "measure", "services", "zh", "en", "mode", "direction", "offset_min", "demand"}
+        always |= {"profile", "at", "unknown_hours"}
+        if self.at is None and "unknown_hours" in self.model_fields_set:
+            zh, en = "unknown_hours 须与 at 同用", "unknown_hours is for measures with at"
+            raise wrong(zh, en)
+        if self.profile and self.mode == "transit":
+            zh, en = "mode = transit 不能另设 profile", "mode = transit takes no profile of its own"
+            raise wrong(zh, en)
         may = [*row["may"], *(["default_capacity"] if self.supply == "capacity" else [])]
         _check_settings(self, self.measure, row["needs"], may, always)
         steps, weights = self.steps_min or [], self.weights or []

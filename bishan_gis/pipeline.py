@@ -219,11 +219,13 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
         table["kind"] = np.where(by_direction, weakest_kind([rests_on, study.directions.kind]), rests_on)
         near.table["kind"] = unions["kind"] = each["kind"] = radii["kind"] = plain["kind"] = points["kind"] = rests_on
     measures, zone_measures = (None, None)
+    hours: list[tuple[str, str]] = []
     if study.measures:
         with clock.step("指标 measures") as report:
             measures, zone_measures = run_measures(
                 study, networks, cells, zones, facilities, points, entrances, groups, kind=rests_on, progress=report
             )
+            hours = measures.attrs.pop("notes", [])
     profile = costs.profile
     services = count_services(services.loc[[s for s in services.index if s in set(near.services)]], places)
     return Results(
@@ -256,7 +258,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
             "source": profile.source,
             "slope": costs.slope,
         },
-        warnings=run_notes(data, zones, networks, near, placed_by),
+        warnings=[*run_notes(data, zones, networks, near, placed_by), *hours],
         record=_record(study, data, networks),
         measures=measures,
         zone_measures=zone_measures,

@@ -432,6 +432,7 @@ def _measures(
             age_groups,
             kind=kind,
         )
+        new[0].attrs.pop("notes", None)
         order = {m.name: i for i, m in enumerate(study.measures)}
         names = [m.name for m in some]
         out = [

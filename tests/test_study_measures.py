@@ -478,3 +478,92 @@ def test_walkers_wait_where_the_study_says_so(tmp_path: Path) -> None:
     with Store(tmp_path / "store", code="1") as store:
         kept = StudyStages(study, store).access.set_index(by)["value"]
     pd.testing.assert_series_equal(kept.sort_index(), waits.access.set_index(by)["value"].sort_index())
+
+
+def test_a_measure_at_a_time_counts_what_is_open_then() -> None:
+    """At 100 m a facility that is shut in the evening, at 300 m one of unknown hours, at 500 m one always open."""
+    network = make_network([(0, 0), (1000, 0)], [(0, 1)])
+    cells = pd.DataFrame({"cell_id": ["c"], "x": [EAST], "y": [NORTH], "all": [10]})
+    facilities = pd.DataFrame({"facility_id": ["near", "far", "maybe"], "service": "a", "capacity": 1.0})
+    facilities["opening_hours"] = ["08:00-18:00", "24/7", ""]
+    points = facilities[["facility_id", "service"]].assign(x=EAST + np.array([100.0, 500, 300]), y=NORTH)
+    same: dict[str, object] = {"services": ["a"], "cutoff_min": 60}
+    wanted = [
+        {"name": "always"},
+        {"name": "noon", "at": "2026-11-25T12:00"},
+        {"name": "evening", "at": "2026-11-25T19:00"},
+        {"name": "surely", "at": "2026-11-25T19:00", "unknown_hours": "drop"},
+        {"name": "many", "at": "2026-11-25T19:00", "measure": "cumulative_cutoff"},
+    ]
+    table = compute_measures(
+        [Measure.model_validate({"measure": "nearest_cost", **same, **one}) for one in wanted],
+        {"walk": (network, edge_costs(network, WALK))},
+        cells,
+        facilities,
+        {"walk": points},
+        age_groups={"all": ["all"]},
+        max_snap_m={"walk": 100.0},
+    )
+    values = table.set_index("measure_name")["value"]
+    assert values[["always", "noon", "evening", "surely"]].tolist() == pytest.approx([90, 90, 270, 450])
+    assert values["many"] == 2
+    kinds = table.set_index("measure_name")["kind"].to_dict()
+    assert kinds == {"always": "observed", "noon": "assumed", "evening": "assumed", "surely": "observed"} | {
+        "many": "assumed"
+    }
+    said = dict(zip(["noon", "evening", "many", "surely"], [en for _, en in table.attrs["notes"]], strict=True))
+    assert said["evening"].endswith("19:00 1 open, 1 closed (left out), 1 of unknown hours (counted)")
+    assert said["surely"].endswith("1 of unknown hours (left out)")
+    with pytest.raises(ValueError, match="with at"):
+        Measure.model_validate({"name": "m", "measure": "nearest_cost", **same, "unknown_hours": "drop"})
+    with pytest.raises(StudyError, match="nothing is left"):
+        compute_measures(
+            [Measure.model_validate({**same, **wanted[3], "measure": "nearest_cost"})],
+            {"walk": (network, edge_costs(network, WALK))},
+            cells,
+            facilities.iloc[[0]],
+            {"walk": points},
+            age_groups={"all": ["all"]},
+            max_snap_m={"walk": 100.0},
+        )
+
+
+def test_a_measure_may_be_of_another_traveller(tmp_path: Path) -> None:
+    file = write_toy_study(tmp_path)
+    extra = """
+[drive]
+[[measures]]
+name = "adults"
+measure = "nearest_cost"
+services = ["pharmacy"]
+cutoff_min = 15
+[[measures]]
+name = "old"
+measure = "nearest_cost"
+services = ["pharmacy"]
+cutoff_min = 15
+demand = "65+"
+profile = "elderly"
+"""
+    plain = file.read_text(encoding="utf-8")
+    file.write_text(plain + extra, encoding="utf-8")
+    results = bg.run(file, write=False)
+    wide = results.measures.pivot_table(index="origin_id", columns="measure_name", values="value")
+    # 4.0 km/h against 3.3, every metre of the way and no steps anywhere
+    assert (wide["old"] / wide["adults"]).dropna().to_numpy() == pytest.approx(4.0 / 3.3, rel=1e-4)
+    near = results.access[results.access["service"] == "pharmacy"].set_index("origin_id")["value"]
+    assert (wide["adults"] == near.reindex(wide.index)).all()
+    zones = results.zone_measures.set_index(["measure_name", "zone_kind"]).sort_index()
+    old = zones.loc[("old", "district")]
+    assert (old["profile"], zones.loc[("adults", "district"), "profile"]) == ("elderly", "adult")
+    people = results.cells.set_index("cell_id")["65+"]
+    assert old["people_reached"] == people[wide.index[wide["old"] <= 900]].sum()
+    assert old["people_reached"] < people[wide.index[wide["adults"] <= 900]].sum()
+    for change, said in (("cyclist", "is for cycle"), ("eldrly", "elderly")):
+        file.write_text(plain + extra.replace('"elderly"', f'"{change}"'), encoding="utf-8")
+        with pytest.raises(StudyError, match=said):
+            bg.run(file, write=False)
+    cars = extra.replace('demand = "65+"', 'mode = "drive"').replace("elderly", "fire_engine")
+    file.write_text(plain + cars, encoding="utf-8")
+    with pytest.raises(StudyError, match="other rules"):
+        bg.run(file, write=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bishan_gis.access.measure_choices import open_facilities
 from bishan_gis.access.study_measures import check_services, compute_measures, measure_services, zone_measures
 from bishan_gis.access.study_transit import study_timetable, transit_measure
 from bishan_gis.places.entrances import find_access_points
@@ -60,7 +61,7 @@ def run_measures(
     Returns
     -------
     measures, means : pandas.DataFrame
-        See :func:`~bishan_gis.access.study_measures.compute_measures` and
+        See :func:`~bishan_gis.access.study_measures.compute_measures` (also for ``attrs["notes"]``) and
         :func:`~bishan_gis.access.study_measures.zone_measures`.
     """
     points = {"walk": access_points}
@@ -79,16 +80,21 @@ def run_measures(
         points,
         age_groups=age_groups,
         max_snap_m={mode: section.max_snap_m for mode, section in study.modes.items()},
+        slope={mode: section.slope for mode, section in study.modes.items()},
         kind=kind,
         progress=progress,
     )
+    notes = table.attrs.pop("notes", [])
     if rides:
         check_services(rides, set(facilities["service"]))
         timetable = study_timetable(study, facilities)
-        ridden = {
-            m.name: transit_measure(m, study, networks["walk"], timetable, cells, access_points, kind=kind)
-            for m in rides
-        }
+        ridden = {}
+        for m in rides:
+            there, said, guessed = open_facilities([m], facilities[facilities["service"].isin(m.services)])
+            notes += said
+            goals = access_points[access_points["facility_id"].isin(there["facility_id"])]
+            rests_on = weakest_kind([kind, "assumed"]) if guessed else kind
+            ridden[m.name] = transit_measure(m, study, networks["walk"], timetable, cells, goals, kind=rests_on)
         by_name = {str(name): rows for name, rows in table.groupby("measure_name", sort=False)} | ridden
         table = pd.concat([by_name[m.name] for m in study.measures], ignore_index=True)
     means = zone_measures(
@@ -103,4 +109,5 @@ def run_measures(
     drawn = {k: weakest_kind([k, study.directions.kind]) for k in means["kind"].unique()}
     by_direction = means["zone_kind"] == "direction"
     means["kind"] = means["kind"].where(~by_direction, means["kind"].map(drawn))
+    table.attrs["notes"] = notes
     return table, means

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bishan_gis.access import decay as decays
 from bishan_gis.access.completeness import load_required_set
+from bishan_gis.access.measure_choices import measure_costs, open_facilities
 from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import SchemaError, StudyError
@@ -33,8 +34,8 @@ __all__ = [
     "zone_measures",
 ]
 
-_COLUMNS = ["origin_id", "measure_name", "measure", "mode", "services", "cutoff_s", "value", "unit", "status"]
-_COLUMNS += ["unknown_from_s", "kind"]
+_COLUMNS = ["origin_id", "measure_name", "measure", "mode", "profile", "services", "cutoff_s", "value", "unit"]
+_COLUMNS += ["status", "unknown_from_s", "kind"]
 
 
 def measure_function(name: str) -> Callable[..., Any]:
@@ -143,6 +144,7 @@ def compute_measures(
     *,
     age_groups: Mapping[str, Sequence[str]],
     max_snap_m: Mapping[str, float],
+    slope: Mapping[str, str | None] | None = None,
     kind: str = "observed",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -157,13 +159,15 @@ def compute_measures(
     cells : pandas.DataFrame
         ``cell_id, x, y`` [m] and people per age part.
     facilities : pandas.DataFrame
-        ``facility_id, service, capacity``.
+        ``facility_id, service, capacity``, and ``opening_hours`` for measures at a time; without it no hours are known.
     access_points : mapping of str to pandas.DataFrame
         Mode -> ``facility_id, service, x, y`` [m].
     age_groups : mapping of str to sequence of str
         Age group -> columns of `cells` to add up.
     max_snap_m : mapping of str to float
         Mode -> farther from every street is off the network [m].
+    slope : mapping of str to str, optional
+        Mode -> slope function in place of the profile's own, for measures with a profile of their own.
     kind : str
         What the inputs rest on.
     progress : callable or bool, optional
@@ -172,24 +176,27 @@ def compute_measures(
     Returns
     -------
     pandas.DataFrame
-        One row per measure (and cutoff) and cell: ``origin_id, measure_name, measure, mode, services, cutoff_s`` [s],
-        ``value`` in ``unit``, ``status, unknown_from_s`` [s], ``kind``. ``reached``: something counts within the
-        cutoff; ``beyond_cutoff``: nothing does, or not enough for this measure; then a sum is 0 and a time is NaN, but
-        the time to the nearest is given all the same; ``unreachable``: likewise, and no path exists; ``unknown``:
-        nothing within the cutoff, but the data ends within it; ``off_network``: no street is near. The last two have no
-        value, but an upper bound where the time to a nearest one is known. A ``reached`` answer with
-        ``unknown_from_s`` within the cutoff counts only what the data holds.
+        One row per measure (and cutoff) and cell: ``origin_id, measure_name, measure, mode, profile`` (who travels)``,
+        services, cutoff_s`` [s], ``value`` in ``unit``, ``status, unknown_from_s`` [s], ``kind``. ``reached``:
+        something counts within the cutoff; ``beyond_cutoff``: nothing does, or not enough for this measure; then a sum
+        is 0 and a time is NaN, but the time to the nearest is given all the same; ``unreachable``: likewise, and no
+        path exists; ``unknown``: nothing within the cutoff, but the data ends within it; ``off_network``: no street is
+        near. The last two have no value, but an upper bound where the time to a nearest one is known. A ``reached``
+        answer with ``unknown_from_s`` within the cutoff counts only what the data holds.
 
     Raises
     ------
     StudyError
-        A service has no facility.
+        A service has no facility, or none that is open at the time of a measure; a profile is unknown, of another mode,
+        or for streets that the network of its mode does not have.
     SchemaError
         Facilities lack a capacity and no default is given.
 
     Notes
     -----
-    Travel matrices are made once for each mode, direction, offset and set of services, up to the longest cutoff.
+    Travel matrices are made once for each mode, profile, time, direction, offset and set of services, up to the longest
+    cutoff. At a time facilities that are known to be closed do not count; those of unknown hours count, and the measure
+    is then ``assumed``, unless it says ``drop``. ``attrs["notes"]`` says, in Chinese and English, how many there were.
     Measures over a set of required services give what is certain (``completeness_low``, ``index_low``, ``mean_s``);
     ``unknown``: more data could make it better.
     """
@@ -200,19 +207,31 @@ def compute_measures(
     index = pd.Index(origins["origin_id"], name="origin_id")
     groups: dict[tuple[Any, ...], list[Measure]] = {}
     for m in measures:
-        groups.setdefault((m.mode, m.direction, m.offset_min, tuple(measure_services(m))), []).append(m)
+        when = (m.at, m.unknown_hours)
+        key = (m.mode, m.profile, when, m.direction, m.offset_min, tuple(measure_services(m)))
+        groups.setdefault(key, []).append(m)
     found: dict[str, list[pd.DataFrame]] = {}
+    notes: list[tuple[str, str]] = []
+    priced: dict[tuple[str, str | None], EdgeCosts] = {}
+    everything, certain = facilities, kind
     with counting(progress, len(measures), "measures") as step:
-        for (mode, direction, offset_min, services), members in groups.items():
-            network, costs = networks[mode]
+        for (mode, who, _, direction, offset_min, services), members in groups.items():
+            network = networks[mode][0]
+            if (mode, who) not in priced:
+                priced[mode, who] = measure_costs(members[0], *networks[mode], slope=(slope or {}).get(mode))
+            costs = priced[mode, who]
+            facilities, said, guessed = open_facilities(members, everything[everything["service"].isin(services)])
+            notes += said
+            kind = weakest_kind([certain, "assumed"]) if guessed else certain
             points = access_points[mode]
             points = points[points["service"].isin(services)].assign(offset_s=offset_min * 60)
+            points = points[points["facility_id"].isin(facilities["facility_id"])]
             common: dict[str, Any] = {"max_snap_m": max_snap_m[mode], "direction": direction}
             sets = [m for m in members if m.required]
             if sets:
                 each = nearest_cost(network, costs, origins, points, search_s=float("inf"), **common).table
                 for m in sets:
-                    found[m.name] = [_of_set(m, each, index, kind)]
+                    found[m.name] = [_of_set(m, each, index, kind, costs.profile.name)]
                 step(len(sets))
                 members = [m for m in members if not m.required]
                 if not members:
@@ -233,10 +252,13 @@ def compute_measures(
                 )
                 table = values if isinstance(values, pd.DataFrame) else values.to_frame(m.search_min * 60)
                 rests_on = weakest_kind([kind, "assumed"]) if assumed else kind
-                found[m.name] = [_rows(m, near, table[c], float(c), rests_on) for c in table.columns]
+                by = costs.profile.name
+                found[m.name] = [_rows(m, near, table[c], float(c), rests_on, by) for c in table.columns]
                 step(1)
     frames = [frame for m in measures for frame in found[m.name]]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=_COLUMNS)
+    out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=_COLUMNS)
+    out.attrs["notes"] = notes
+    return out
 
 
 def _supply(measure: Measure, facilities: pd.DataFrame) -> tuple[pd.Series, bool]:
@@ -276,7 +298,7 @@ def _values(measure: Measure, matrix: pd.DataFrame, supply: pd.Series, people: p
     return values
 
 
-def _of_set(measure: Measure, access: pd.DataFrame, index: pd.Index, kind: str) -> pd.DataFrame:
+def _of_set(measure: Measure, access: pd.DataFrame, index: pd.Index, kind: str, by: str) -> pd.DataFrame:
     """Return the rows of a measure over a set of required services; a service that is nowhere counts as missing."""
     wanted = load_required_set(measure.required or "")
     settings: dict[str, Any] = {"weights": wanted.weights, "absent": "missing"}
@@ -292,6 +314,7 @@ def _of_set(measure: Measure, access: pd.DataFrame, index: pd.Index, kind: str) 
             "measure_name": measure.name,
             "measure": measure.measure,
             "mode": measure.mode,
+            "profile": by,
             "services": wanted.key,
             "cutoff_s": max(wanted.cutoffs_s.values()),
             "value": np.where(np.isfinite(value) & (status != "off_network"), value, np.nan),
@@ -303,7 +326,7 @@ def _of_set(measure: Measure, access: pd.DataFrame, index: pd.Index, kind: str) 
     )
 
 
-def _rows(measure: Measure, near: pd.DataFrame, values: pd.Series, cutoff_s: float, kind: str) -> pd.DataFrame:
+def _rows(measure: Measure, near: pd.DataFrame, values: pd.Series, cutoff_s: float, kind: str, by: str) -> pd.DataFrame:
     """Say what each value is and how certain."""
     row = load_measures()[measure.measure]
     numbers = values.to_numpy(dtype=np.float64)
@@ -325,6 +348,7 @@ def _rows(measure: Measure, near: pd.DataFrame, values: pd.Series, cutoff_s: flo
             "measure_name": measure.name,
             "measure": measure.measure,
             "mode": measure.mode,
+            "profile": by,
             "services": "+".join(measure.services),
             "cutoff_s": cutoff_s,
             "value": numbers,
@@ -372,14 +396,14 @@ def zone_measures(
     -------
     pandas.DataFrame
         One row per measure, cutoff and zone: ``zone_kind, zone_id, zone_name, measure_name, label, measure, mode,
-        services, cutoff_s, age_group, people, people_reached, people_unknown, people_valued, value, unit, kind``.
-        ``value`` is the mean over the ``people_valued`` who have one, NaN where nobody has; ``people_unknown`` are
-        those off the network or for whom the data ends within the cutoff.
+        profile, services, cutoff_s, age_group, people, people_reached, people_unknown, people_valued, value, unit,
+        kind``. ``value`` is the mean over the ``people_valued`` who have one, NaN where nobody has;
+        ``people_unknown`` are those off the network or for whom the data ends within the cutoff.
     """
     group = {m.name: m.demand for m in measures}
     label = {m.name: getattr(m, lang) or load_measures()[m.measure][lang] for m in measures}
     frames = []
-    keys = ["measure_name", "measure", "mode", "services", "cutoff_s", "unit", "kind"]
+    keys = ["measure_name", "measure", "mode", "profile", "services", "cutoff_s", "unit", "kind"]
     for key, rows in table.groupby(keys, sort=False):
         facts: dict[str, Any] = dict(zip(keys, key, strict=True))
         part = cells.merge(
@@ -407,6 +431,7 @@ def zone_measures(
             for c in ("people", "people_reached", "people_unknown", "people_valued"):
                 out[c] = total[c].to_numpy(dtype=np.int64)
             frames.append(out)
-    order = ["zone_kind", "zone_id", "zone_name", "measure_name", "label", "measure", "mode", "services", "cutoff_s"]
-    order += ["age_group", "people", "people_reached", "people_unknown", "people_valued", "value", "unit", "kind"]
+    order = ["zone_kind", "zone_id", "zone_name", "measure_name", "label", "measure", "mode", "profile", "services"]
+    order += ["cutoff_s", "age_group", "people", "people_reached", "people_unknown", "people_valued", "value"]
+    order += ["unit", "kind"]
     return pd.concat(frames, ignore_index=True)[order] if frames else pd.DataFrame(columns=order)

@@ -188,6 +188,7 @@ def transit_measure(
             "measure_name": measure.name,
             "measure": measure.measure,
             "mode": measure.mode,
+            "profile": streets[1].profile.name,
             "services": "+".join(measure.services),
             "cutoff_s": cutoff_s,
             "value": found["cost_s"],

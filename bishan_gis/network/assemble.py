@@ -80,6 +80,7 @@ def assemble_network(study: Study, data: StudyData, mode: Mode = "walk") -> tupl
         def heights(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
             return sample_elevation(raster, *to_lonlat(x, y, network.crs))
 
-        step_m = None if climbs(profile, settings.slope) else 0.0
+        others = [load_profile(m.profile) for m in study.measures if m.mode == mode and m.profile]
+        step_m = None if any(climbs(one, settings.slope) for one in (profile, *others)) else 0.0
         network = smooth_elevation(with_elevation(network, heights, step_m=step_m))
     return network, edge_costs(network, profile, slope=settings.slope)

@@ -68,6 +68,7 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     "opening_hours": ("", "开放时间 (OSM 写法)", "opening hours, as OSM writes them"),
     "measure_name": ("", "指标在研究中的名称", "name of the measure in the study"),
     "label": ("", "指标的名称", "what the measure is called"),
+    "profile": ("", "出行者 (speed_profiles.toml)", "who travels (speed_profiles.toml)"),
     "mode": ("", "出行方式: walk 步行, cycle 骑行, drive 驾车", "mode of travel: walk, cycle, drive"),
     "services": ("", "设施类别,以 + 相连", "services, joined by +"),
     "unit": (

@@ -206,7 +206,8 @@ class StudyStages:
 
         needs = self._needs("inputs.osm", "inputs.osm_extent", "inputs.district", "inputs.elevation")
         who = self.study.modes[mode]
-        own = [mode, who.profile, who.island_m, who.slope, who.waits]
+        others = sorted({m.profile for m in self.study.measures if m.mode == mode and m.profile})
+        own = [mode, who.profile, who.island_m, who.slope, who.waits, others]
         return self.store.keep("network", [*needs, *own], make, NETWORK)
 
     @property
