@@ -253,7 +253,7 @@ def crossed_lines(
         places = access_points.loc[access_points["service"] == service, ["x", "y"]].to_numpy(np.float64)
         if len(here) and len(places):
             nearest = places[nearest_points(at[here], places)[1]]
-            out[i, here] = [bool(kind) for kind, _ in barriers_between(at[here], nearest, barriers)]
+            out[i, here] = _first_across(at[here], nearest, barriers) < len(barriers)
     return out
 
 
@@ -283,20 +283,27 @@ def barriers_between(
     >>> barriers_between(np.array([[0.0, 0.0], [60.0, 0.0]]), np.array([[100.0, 0.0], [100.0, 0.0]]), river)
     [('river', '璧南河'), ('', '')]
     """
-    import shapely
-
     n = len(from_xy)
     if barriers is None or not len(barriers) or not n:
         return [("", "")] * n
     check_columns(barriers, ["kind"], where="barriers")
-    known = np.isfinite(from_xy).all(axis=1) & np.isfinite(to_xy).all(axis=1)
-    rows = np.flatnonzero(known)
-    lines = shapely.linestrings(np.stack([from_xy[rows], to_xy[rows]], axis=1))
-    line, what = barriers.sindex.query(lines, predicate="intersects")
-    first = np.full(n, len(barriers), dtype=np.int64)
-    np.minimum.at(first, rows[line], what)
-    kinds = [*barriers["kind"].astype(str), ""]
+    first = _first_across(from_xy, to_xy, barriers)
+    kinds = [*barriers["kind"].astype(str).tolist(), ""]
     names: Sequence[str] = [""] * (len(barriers) + 1)
     if "name" in barriers.columns:
-        names = [*barriers["name"].fillna("").astype(str), ""]
+        names = [*barriers["name"].fillna("").astype(str).tolist(), ""]
     return [(kinds[i], names[i]) for i in first.tolist()]
+
+
+def _first_across(
+    from_xy: NDArray[np.float64], to_xy: NDArray[np.float64], barriers: gpd.GeoDataFrame
+) -> NDArray[np.int64]:
+    """Return the first barrier across each straight line, by row; their number where there is none."""
+    import shapely
+
+    rows = np.flatnonzero(np.isfinite(from_xy).all(axis=1) & np.isfinite(to_xy).all(axis=1))
+    lines = shapely.linestrings(np.stack([from_xy[rows], to_xy[rows]], axis=1))
+    line, what = barriers.sindex.query(lines, predicate="intersects")
+    first = np.full(len(from_xy), len(barriers), dtype=np.int64)
+    np.minimum.at(first, rows[line], what)
+    return first
