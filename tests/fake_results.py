@@ -109,6 +109,7 @@ class FakeResults:
     networks: dict[str, Network] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
     findings: Findings | None = None
+    barrier_lines: gpd.GeoDataFrame | None = None
 
 
 def _zones(crs: Any, xy: np.ndarray, names: list[str]) -> gpd.GeoDataFrame:
