@@ -55,9 +55,10 @@ class Comparison:
         Facilities and their capacity by zone and service, only rows that differ, see
         :func:`bishan_gis.planning.comparison_supply.compare_capacity`.
     cutoffs_min : tuple of float
-        Cutoffs compared [min]: those of the study, and the levels of the services, where standards name others.
+        Cutoffs compared [min]: those of the study, and the levels of the services that differ, where standards name
+        others.
     levels_min : dict
-        Service -> level [min]; services without a walking level are left out.
+        Service that differs -> level [min]; services without a walking level are left out.
     """
 
     before: str
@@ -137,9 +138,11 @@ def compare(
     chosen = sorted(services) if services else have
     sides = [Side(run, chosen) for run in (base, other)]
     both = Both(*sides)
-    levels = _levels_of(base.study, pd.concat([other.services, base.services]), chosen)
-    cutoffs = _with_levels(base.study.reach.cutoffs_min, levels)
     measured = None if services is None else set(services)
+    capacity = compare_capacity(base, other, services=measured)
+    differ = sorted({*both.services, *capacity["service"]})
+    levels = _levels_of(base.study, pd.concat([other.services, base.services]), differ)
+    cutoffs = _with_levels(base.study.reach.cutoffs_min, levels)
     return Comparison(
         before=before or _label(base),
         after=after or _label(other),
@@ -147,7 +150,7 @@ def compare(
         times=both.times(),
         cells=both.changed_cells(),
         measures=compare_measures(base, other, services=measured),
-        capacity=compare_capacity(base, other, services=measured),
+        capacity=capacity,
         cutoffs_min=cutoffs,
         levels_min=levels,
     )
@@ -165,6 +168,8 @@ def _levels_of(study: Study, services: pd.DataFrame, chosen: Sequence[str]) -> d
     chosen : sequence of str
         Keys.
     """
+    if not chosen:
+        return {}
     known = services[~services.index.duplicated()]
     targets = service_targets(study_standards(study), services=known[known.index.isin(chosen)])
     some = targets[targets["level_min"] > 0]

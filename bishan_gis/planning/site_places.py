@@ -53,8 +53,9 @@ def describe_sites(sites: pd.DataFrame, results: Results) -> list[dict[str, Any]
     zh, en = [], []
     for i, town in enumerate(table["township_name"]):
         metres, mark = round(float(away[i]), -1), marks["name"].iloc[int(row[i])] if row[i] >= 0 else ""
-        zh.append(f"{town} {mark}旁约 {metres:.0f} m" if mark else str(town))
-        en.append(f"{town}, about {metres:.0f} m from {mark}" if mark else str(town))
+        beside = (f"旁约 {metres:.0f} m", f"about {metres:.0f} m from") if metres else ("处", "at")
+        zh.append(f"{town} {mark}{beside[0]}" if mark else str(town))
+        en.append(f"{town}, {beside[1]} {mark}" if mark else str(town))
     table["place_zh"], table["place_en"] = zh, en
     columns = [
         "order",
