@@ -156,6 +156,21 @@ def areas_by_zone(shapes: NDArray[Any], bounds: NDArray[Any]) -> NDArray[np.floa
     return out
 
 
+def _inside_any(shapes: NDArray[Any], circles: NDArray[Any]) -> NDArray[Any]:
+    """Return the part of each polygon that lies in any of the circles."""
+    import shapely
+
+    whole, tree = shapely.union_all(circles), shapely.STRtree(circles)
+    shapely.prepare(whole)
+    out = np.where(shapely.covers(whole, shapes), shapes, shapely.Polygon())
+    cut = np.flatnonzero(shapely.intersects(whole, shapes) & shapely.is_empty(out))
+    # The circles at hand are few; all of them together have a long border.
+    for i in cut:
+        near = circles[tree.query(shapes[i], predicate="intersects")]
+        out[i] = shapely.intersection(shapes[i], shapely.union_all(near))
+    return np.asarray(out, dtype=object)
+
+
 def land_use(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
     """Return the area or the share of classes of land use, as the denominator of a row names them.
 
@@ -217,14 +232,14 @@ def built_within(sums: ZoneSums, row: pd.Series, chosen: NDArray[np.bool_]) -> A
     if land is None or land.empty:
         return needs(row)
     places = sums.results.facilities.loc[chosen, ["x", "y"]].to_numpy(float)
-    circles = shapely.union_all(shapely.buffer(shapely.points(places), float(row["value"]), quad_segs=32))
+    circles = shapely.buffer(shapely.points(places), float(row["value"]), quad_segs=32)
     bounds, note = sums.zones["geometry"].to_numpy(), ("", "")
     urban = sums.line_areas(URBAN)
     if urban is not None:
         bounds, note = urban, (f", {URBAN} 以内", f", inside the line {URBAN}")
     shape = shapely.make_valid(land.geometry.to_numpy())
     whole = areas_by_zone(shape, bounds)
-    part = areas_by_zone(shapely.intersection(shape, circles), bounds)
+    part = areas_by_zone(_inside_any(shape, circles), bounds)
     share, least = over(part, whole), float(row["share_min"])
     said = (
         f"按建设用地面积计 ({whole[_district(sums)] / 1e6:.1f} km²{note[0]})",

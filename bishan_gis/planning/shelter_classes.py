@@ -58,10 +58,10 @@ def class_bounds(standards: pd.DataFrame) -> pd.DataFrame:
     >>> class_bounds(load_standards())["capacity"].tolist()
     [0.0, 1000.0, 5000.0, 23000.0, 90000.0]
     """
-    package = load_standards()
 
     def value(kind: str, indicator: str, how: str) -> float:
-        for table in (standards, package):
+        for load in (lambda: standards, load_standards):
+            table = load()
             if "class" in table.columns:
                 rows = table[(table["class"] == kind) & (table["indicator"] == indicator) & table["value"].notna()]
                 if len(rows):
