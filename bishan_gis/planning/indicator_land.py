@@ -162,8 +162,10 @@ def _inside_any(shapes: NDArray[Any], circles: NDArray[Any]) -> NDArray[Any]:
 
     whole, tree = shapely.union_all(circles), shapely.STRtree(circles)
     shapely.prepare(whole)
-    out = np.where(shapely.covers(whole, shapes), shapes, shapely.Polygon())
-    cut = np.flatnonzero(shapely.intersects(whole, shapes) & shapely.is_empty(out))
+    inside = shapely.covers(whole, shapes)
+    out = np.array(shapes, dtype=object)
+    out[~inside] = shapely.Polygon()
+    cut = np.flatnonzero(shapely.intersects(whole, shapes) & ~inside)
     # The circles at hand are few; all of them together have a long border.
     for i in cut:
         near = circles[tree.query(shapes[i], predicate="intersects")]
