@@ -112,11 +112,27 @@ def test_phone(visit, name):
     assert page.locator("#where h2 >> nth=0").bounding_box()["y"] < 844
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_print_is_one_sheet(visit, name):
+@pytest.mark.parametrize("name", [*PAGES, "scorecard.html#view=policy"])
+def test_print_shrinks_no_words_and_goes_on_to_further_sheets(visit, name):
     page = visit(name)
     pdf = page.pdf(prefer_css_page_size=True, print_background=True)
-    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+    sheets = len(re.findall(rb"/Type\s*/Page\b", pdf))
+    words = "() => [...document.querySelectorAll('#where li, #where tr, #where h2')].map((e) => e.textContent)"
+    before = page.evaluate(words)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".further").count() == (sheets > 1)
+    printed, smallest = page.evaluate(
+        """() => { const all = [...document.querySelectorAll("#where *, .further *")];
+        const shown = all.filter((e) => e.checkVisibility());
+        const size = (e) => parseFloat(getComputedStyle(e).fontSize) * (e.currentCSSZoom || 1);
+        return [shown.filter((e) => e.matches("li, tr")).length,
+          Math.min(...shown.filter((e) => !e.children.length && e.textContent).map(size))]; }"""
+    )
+    assert smallest >= 7 * 96 / 72
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(words) == before
+    assert printed >= len(before) - page.locator("#where h2").count() - page.locator("details li").count()
+    assert page.locator(".further").count() == 0
 
 
 def test_gaps_are_those_of_the_record(visit, results):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import folium
 import numpy as np
@@ -40,7 +41,7 @@ PAGES = [*BARE, "completeness.html", "gaps.html", "shelters.html", "scorecard.ht
 ASSETS = ["pack", "format", "canvas", "marks", "frame", "parts", "model", "coverage", "nearest", "district"]
 ASSETS += ["findings", "gaps", "completeness", "siting", "shelters", "scorecard", "compare", "raster"]
 ASSETS += ["paper", "measure", "keys", "whatif", "whatif_parts", "whatif_plan", "whatif_reach", "scenario_file"]
-ASSETS += ["engine", "engine_search", "engine_ask"]
+ASSETS += ["engine", "engine_search", "engine_ask", "view", "inset"]
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +261,25 @@ def test_optional_layers_may_be_missing(results):
     bare = copy.copy(results)
     bare.landuse = bare.control_lines = bare.water = bare.green = None
     assert "用地用海分类" not in re.search(r'"layers":\[.*?\]', render_maps(bare)["district.html"])[0]
+
+
+def test_the_overview_leads_to_what_other_commands_made(results, tmp_path):
+    """Only to what is there: nothing at first, then the comparison and the files, by addresses that work from there."""
+    some = copy.copy(results)
+    some.study = results.study.model_copy()
+    some.study._file = tmp_path / "studies" / "bishan" / "study.toml"
+    maps, processed = some.study.maps, some.study.processed
+    assert tmp_path in maps.parents
+    context = Context(some)
+    assert "compare.html" not in index_page(context)
+    for file in (maps / "compare.html", processed / "report" / "report_zh.pdf", processed / "export" / "bishan.xlsx"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
+    html = index_page(context)
+    assert 'href="compare.html"' in html
+    links = re.findall(r'<a href="([^"]+)">(?:报告|数据表)', html)
+    assert len(links) == 2
+    assert all((maps / unquote(link)).resolve().is_file() for link in links)
 
 
 def test_pages_that_cannot_be_filled_are_left_out_and_not_linked(results):

@@ -236,13 +236,15 @@
     },
     _write(ctx, name, px, py, w, h) {
       if (name.color) {
-        ctx.fillStyle = "rgba(255,255,255,.92)";
-        ctx.fillRect(px - w / 2, py - h / 2, w, h);
+        const mid = px + (name.side < 0 ? -4 : 4);
+        ctx.strokeStyle = "rgba(255,255,255,.92)";
+        ctx.lineWidth = 4;
+        ctx.strokeText(name.text, mid, py + 1);
         ctx.fillStyle = name.color;
         const at = name.side < 0 ? px + w / 2 - 6 : px - w / 2;
         ctx.fillRect(at, py - h / 2, 6, h);
         ctx.fillStyle = "#1a1a1a";
-        ctx.fillText(name.text, px + (name.side < 0 ? -4 : 4), py + 1);
+        ctx.fillText(name.text, mid, py + 1);
         return;
       }
       ctx.strokeStyle = "rgba(255,255,255,.9)";

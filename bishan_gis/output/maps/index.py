@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import numpy as np
 
@@ -173,6 +175,26 @@ def _radius(context: Context) -> list[dict[str, str]]:
     ]
 
 
+def _others(context: Context) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return what other commands made and the overview leads to: the comparison, and files to take along.
+
+    Only files that are there when the overview is written: the comparison beside the maps, report and workbook beside
+    the maps or where their commands put them.
+    """
+    t, study = context.labels, context.results.study
+    maps, plans, loads = study.maps, [], []
+    if (maps / "compare.html").is_file():
+        text = t("idx_compare_text")
+        plans.append({"href": "compare.html", "title": t("page_compare"), "text": text, "picture": ""})
+    wanted = [(f"report_{t.lang}.{kind}", study.processed / "report") for kind in ("html", "pdf", "docx")]
+    for name, folder in [*wanted, (f"{study.id}.xlsx", study.processed / "export")]:
+        file = next((f for f in (maps / name, folder / name) if f.is_file()), None)
+        if file is not None:
+            href = quote(Path(os.path.relpath(file, maps)).as_posix())
+            loads.append({"href": href, "text": t("idx_file_" + file.suffix[1:])})
+    return plans, loads
+
+
 def index_page(context: Context) -> str:
     """Return the overview; it has no script."""
     t, study = context.labels, context.results.study
@@ -180,7 +202,7 @@ def index_page(context: Context) -> str:
     services = _services(context)
     drawings = pictures(context)
     title = (study.title_en or study.title) if t.lang == "en" else study.title
-    groups = [
+    groups: list[dict[str, Any]] = [
         {
             "title": t(f"pages_{group}"),
             "text": t.get(f"idx_pages_{group}", ""),
@@ -196,6 +218,13 @@ def index_page(context: Context) -> str:
         }
         for group, pages in page_groups(context).items()
     ]
+    plans, loads = _others(context)
+    if plans:
+        group = next((g for g in groups if g["title"] == t("pages_plan")), None)
+        if group is None:
+            group = {"title": t("pages_plan"), "text": t("idx_pages_plan"), "maps": []}
+            groups.append(group)
+        group["maps"] += plans
     english = t.lang == "en"
     datasets = [
         {
@@ -218,6 +247,7 @@ def index_page(context: Context) -> str:
         title=title or context.place,
         headlines=_headlines(context, services) + _finding_headlines(context),
         groups=groups,
+        downloads=loads,
         services=services,
         directions=[z for z in zones if z["kind"] == "direction"],
         townships=[z for z in zones if z["kind"] == "township"],
