@@ -131,3 +131,32 @@ def test_bars_of_the_comparison_use_their_whole_length(visit):
     )
     assert all(v == 0 or v == pytest.approx(100, abs=0.1) for v in longest)
     assert max(longest) > 99
+
+
+def test_land_use_takes_the_dots_away_and_gives_them_back(visit):
+    page = visit("district.html")
+    page.click("#b-layers")
+    page.check("[data-layer=landuse]")
+    assert not page.is_checked("[data-layer=facilities]")
+    assert page.evaluate("BG.current.layers.facilities._map") is None
+    page.uncheck("[data-layer=landuse]")
+    assert page.is_checked("[data-layer=facilities]")
+
+
+def test_the_standard_is_marked_among_the_times(visit):
+    page = visit("coverage.html")
+    for service, level in (("kindergarten", "5"), ("hospital", "15")):
+        page.select_option("#choose-service", service)
+        marked = page.locator(".segments .standard")
+        assert marked.count() == 1
+        assert marked.locator("input").input_value() == level
+
+
+def test_a_phone_shows_the_whole_district_and_reaches_print_and_export(visit):
+    page = visit("coverage.html", width=390, height=844, touch=True)
+    page.wait_for_timeout(300)
+    assert page.evaluate("BG.current.map.getBounds().contains(BG.current.config.bounds)")
+    page.click("#b-layers")
+    with page.expect_download():
+        page.click("#layers .narrow >> nth=1")
+    assert page.locator("#layers .narrow >> nth=0").bounding_box()["height"] >= 44

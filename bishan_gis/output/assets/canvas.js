@@ -292,6 +292,7 @@
     },
     // The code of a class, written where a polygon is large enough on the screen.
     _codes(ctx, v, c, text) {
+      if (v.zoom < 13) return;
       ctx.save();
       ctx.font = "11px " + (this.options.font || "sans-serif");
       ctx.textAlign = "center";
@@ -300,7 +301,7 @@
       ctx.lineWidth = 3;
       for (let f = 0; f < this.data.r.length; f++) {
         const [a, b, e, g] = this._box.subarray(4 * this._rings[f], 4 * this._rings[f] + 4);
-        if (this.data.c[f] !== c || Math.min(e - a, g - b) * v.k < 44) continue;
+        if (this.data.c[f] !== c || Math.min(e - a, g - b) * v.k < 30) continue;
         const px = (a + e) / 2 * v.k + v.dx, py = v.dy - (b + g) / 2 * v.k;
         ctx.strokeText(text, px, py);
         ctx.fillText(text, px, py);

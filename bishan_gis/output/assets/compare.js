@@ -165,6 +165,7 @@
 
     app.update = function () {
       const { s, cut, age, limit } = now(), service = c.services[s], minutes = c.cutoffs[cut], group = c.ages[age];
+      app.standard(service.level);
       const who = people(group), view = app.state.view;
       const change = new Uint8Array(n), a = new Uint8Array(n), b = new Uint8Array(n);
       const sums = CHANGE.map(() => 0), was = [0, 0, 0], will = [0, 0, 0], code = (x) => (x === 1 ? 0 : x === 0 ? 1 : 2);

@@ -20,7 +20,7 @@
     // The mean over people, from the least that is certain to the most that could be.
     const percent = (v) => (100 * v).toFixed(1) + "\u00a0%";
     const range = (z) => (z.all ? percent(z.low / z.all) : "—");
-    const most = (z) => (z.all && z.high - z.low > 1e-9 ? percent(z.high / z.all) : "");
+    const most = (z) => (z.all && percent(z.high / z.all) !== percent(z.low / z.all) ? percent(z.high / z.all) : "");
 
     app.update = function () {
       const age = m.age(), people = m.people(age);
@@ -47,7 +47,7 @@
       facilities.setFilter(() => true);
       app.title(m.whole() ? "" : scope.name, app.t("cmp_title"), age.key === "all" ? "" : age.name);
       app.headline(range(d), app.t("cmp_caption", { who: age.key === "all" ? "" : app.t("people_age", { a: age.name }), n: f.judged.length }), [
-        [app.t("cmp_range") + " ", el("b", "", range(d) + (most(d) ? " – " + most(d) : "")), " · " + app.t("cmp_weights")],
+        most(d) ? [app.t("cmp_range") + " ", el("b", "", range(d) + " – " + most(d)), " · " + app.t("cmp_weights")] : [app.t("cmp_weights")],
         [app.t("cmp_low") + " ", el("b", "", fmt.people(d.sums[0])), " / " + fmt.exact(d.all) + " " + app.t("people")],
       ]);
       document.getElementById("headline").dataset.numbers = [d.low / d.all, d.high / d.all, d.all].join(",");

@@ -84,6 +84,7 @@
       const scope = m.scope();
       app.title(m.whole() ? "" : scope.name, app.t("cov_title"), service.name, app.t("walk_within", { n: minutes }),
         m.age().key === "all" ? "" : m.age().name);
+      app.standard(service.level);
       m.showScope();
       const drawn = classes(s, cut, m.people(m.age()));
       circles.setFilter((f) => circles.data.s[f] === s && circles.data.k[f] === cut);

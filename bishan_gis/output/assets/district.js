@@ -80,7 +80,12 @@
       const rows = m.scopeTowns().map((z) => ({ ...z, color: (m.directions.find((x) => x.name === z.direction) || {}).color }));
       app.panel(bars, BG.table(app, app.t("by_township"), columns, rows, { ...all, name: m.whole() ? app.t("sum") : scope.name }, m.rowActions()));
       legend(filter);
-      app.onLayer = () => legend(filter);
+      // Dots would hide the classes of land use: they go while it is shown, and may be asked back.
+      app.onLayer = (key, on) => {
+        const box = document.querySelector("[data-layer=facilities]");
+        if (key === "landuse" && box.checked === on) box.click();
+        legend(filter);
+      };
       app.table = () => [
         [app.t("zone"), app.t("directions"), app.t("population"), "km²", what],
         ...m.scopeZones().map((z) => [z.name, z.direction || "", z.people[0], Math.round(z.area * 100) / 100, counts.get(z.index)]),

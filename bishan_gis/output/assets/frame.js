@@ -34,6 +34,7 @@
       this.phone.addEventListener("change", () => this._arrange());
       this._arrange();
       BG.viewer(this);
+      this._fill();
       BG.insetter(this);
       this._buttons();
       this._pointer();
@@ -66,6 +67,16 @@
 
     atHome() {
       return this._home && this.map.getZoom() === this._home[0] && this.map.getCenter().equals(this._home[1], 1e-4);
+    }
+
+    // The map follows its place on the page, and a first view that was whole stays whole.
+    _fill() {
+      new ResizeObserver(() => requestAnimationFrame(() => {
+        if (BG.printing) return;
+        const home = this.atHome();
+        this.map.invalidateSize({ animate: false });
+        if (home) this.home();
+      })).observe(find("stage"));
     }
 
     // What was chosen lives in the address after #, so that a link can lead to it.
@@ -169,6 +180,13 @@
         targets.forEach((x) => (box.checked ? x.addTo(this.map) : x.remove()));
         list.append(el("label", "check", box, el("span", "", item.label)));
       }
+      // A phone has no room for these two in its head.
+      for (const [key, act] of [["print", () => window.print()], ["export", () => this._export()]]) {
+        const b = el("button", "narrow", this.t(key));
+        b.type = "button";
+        b.addEventListener("click", act);
+        list.append(b);
+      }
       this.dropdown(find("b-layers"), list);
       document.addEventListener("keydown", (e) => {
         if (e.key === "Escape" && !this.escapes.some((end) => end())) this.closeCard();
@@ -221,6 +239,15 @@
 
     controls(...nodes) {
       find("controls").replaceChildren(...nodes);
+    }
+
+    // Which of the times is the standard's.
+    standard(level) {
+      document.querySelectorAll("input[name=cutoff]").forEach((x) => {
+        const mine = Number(x.value) === level, text = x.nextElementSibling;
+        x.parentNode.classList.toggle("standard", mine);
+        text.dataset.mark = mine ? this.t("cov_standard") : "";
+      });
     }
 
     headline(number, caption, lines) {

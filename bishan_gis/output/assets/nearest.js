@@ -98,7 +98,7 @@
       app.legend([
         { title: app.t("legend_minutes"), unit: app.t("people"), rows: names.map((text, i) => ({
           style: styles[i], text, value: fmt.people(d.sums[i]), muted: !count[i] })),
-          note: part.join(" ") || null },
+          note: [app.t("near_dark"), ...part].join(" ") },
         { title: app.t("legend_more"), rows: [{ style: { fill: k.ink, shape: "dot" }, text: service.name,
           value: fmt.exact(m.placesOf(s)) + " " + app.t("places") }], note: app.t("speed_note", c.profile) },
       ]);

@@ -32,13 +32,16 @@
       const rows = new Map(fire.zones.map(([z, n, yes, unknown]) => [z, { n, yes, unknown }]));
       return { styles, names, column, rows, service: c.station, caption: app.t("shl_fire_caption", { n: fire.cutoff }), note: app.t("shl_fire_note") };
     }
+    // All bounds of the legend in one unit.
+    const far = Math.max(...c.radii) >= 2000;
+    const bound = (r) => (far ? String(Math.round(r / 10) / 100) + " km" : fmt.distance(r));
     function radiusView(at) {
       const radius = c.radii[at];
-      const names = c.radii.map((r, i) => (i ? app.t("shl_band", { a: fmt.distance(c.radii[i - 1]), b: fmt.distance(r) }) : "≤ " + fmt.distance(r)));
+      const names = c.radii.map((r, i) => (i ? app.t("shl_band", { a: bound(c.radii[i - 1]), b: bound(r) }) : "≤ " + bound(r)));
       const tints = [k.reach[0], "#2b7bba", k.reach[1], "#6baed6", k.reach[k.reach.length - 1], "#c6dbef"];
       const styles = c.radii.map((r, i) => ({ fill: i <= at ? tints[Math.min(i, tints.length - 1)] : k.missing[Math.min(5, i - at)] }));
       styles.push({ fill: k.missing[Math.min(5, c.radii.length - at)] });
-      names.push("> " + fmt.distance(c.radii[c.radii.length - 1]));
+      names.push("> " + bound(c.radii[c.radii.length - 1]));
       const column = new Uint8Array(safety.data.band);
       const rows = f.byZone(() => ({ n: 0, yes: 0, unknown: 0 }), (z, i) => { z.n += people[i]; if (column[i] <= at) z.yes += people[i]; });
       return { styles, names, column, rows, service: c.shelter, caption: app.t("shl_caption", { m: fmt.distance(radius) }),

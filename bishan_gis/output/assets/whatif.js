@@ -33,7 +33,6 @@
       await circle();
       view.took = performance.now() - begun;
       find("headline").dataset.ms = view.took.toFixed(1);
-      if (find("wi-took")) find("wi-took").textContent = app.t("wi_took", { ms: view.took.toFixed(0) });
       document.body.dataset.trial = String(Number(document.body.dataset.trial || 0) + 1);
     }
 
@@ -51,6 +50,7 @@
     function render() {
       const s = m.service, service = c.services[s], cutoff = minutes(), age = m.age(), weight = m.people(age);
       const edited = trial.edits.length > 0;
+      app.standard(service.level);
       const d = trial.sum(key(), cutoff, weight), net = d.is - d.was;
       facilities.setFilter((i) => facilities.data.s[i] === s && !trial.shown.gone.has(i));
       if (!view.reach) paint(cutoff, weight);
@@ -58,7 +58,7 @@
       app.title(app.t("page_whatif"), service.name, app.t("walk_within", { n: cutoff }), age.key === "all" ? "" : age.name);
       const done = trial.completeness(weight), share = (v) => (100 * v).toFixed(edited ? 2 : 1) + "\u00a0%";
       const range = (v) => share(v[0]) + (v[1] - v[0] > 5e-4 ? "–" + share(v[1]) : "");
-      app.headline(edited ? signed(net) : fmt.percent(d.is, d.all),
+      app.headline(edited ? signed(net) + " " + app.t("people") : fmt.percent(d.is, d.all),
         app.t(edited ? "wi_caption" : "cov_caption", { who: edited && age.key === "all" ? "" : m.who(), n: cutoff, service: service.name }), [
           [app.t(edited ? "cov_rate" : "cov_yes") + " ", el("b", "", edited ? fmt.percent(d.was, d.all) + " → " + fmt.percent(d.is, d.all) : fmt.people(d.is)),
             edited ? "" : " / " + fmt.exact(d.all) + " " + app.t("people"),
@@ -89,7 +89,7 @@
       const focus = document.activeElement && document.activeElement.id;
       app.panel(desk.plan(), bars, BG.table(app, app.t("by_township"), columns, towns, { ...d, name: app.t("sum") }, m.rowActions()),
         byAge(ages), m.clause(service), el("p", "note", app.t("wi_note")),
-        el("p", "note", el("span", "", app.t(trial.engine.where === "worker" ? "wi_worker" : "wi_alone")), " ", took()));
+        el("p", "note", app.t(trial.engine.where === "worker" ? "wi_worker" : "wi_alone")));
       if (focus && document.activeElement === document.body && find(focus)) find(focus).focus({ preventScroll: true });
       app.table = () => [
         [app.t("zone"), app.t("service"), app.t("cutoff"), app.t("age_group"), app.t("population"), app.t("wi_before"), app.t("wi_after"),
@@ -101,13 +101,6 @@
       find("b-redo").disabled = !trial.future.length;
     }
 
-    // How long the last update took, from the edit to the numbers and the drawing.
-    const took = () => {
-      const p = el("span", "", view.took === undefined ? "" : app.t("wi_took", { ms: view.took.toFixed(0) }));
-      p.id = "wi-took";
-      return p;
-    };
-
     function paint(cutoff, weight) {
       const { at } = trial.states(key(), cutoff), sums = plain.map(() => 0), count = plain.map(() => 0);
       for (let i = 0; i < m.n; i++) {
@@ -117,10 +110,13 @@
       cells.setClasses(at, plain);
       const rows = plain.map((style, i) => ({ style, text: app.t(names[i]), value: fmt.people(sums[i]), muted: !count[i] }))
         .filter((r, i) => count[i] || (i !== 1 && i !== 2));
+      const gone = [...trial.shown.gone].filter(([i]) => trial.facilityService[i] === key());
+      const closed = gone.filter(([, edit]) => edit.sort === "close_facility").length;
       app.legend([
         { title: app.t("legend_cells"), unit: m.age().key === "all" ? app.t("people") : m.age().name, rows },
         { title: app.t("legend_more"), rows: [
-          { style: { fill: k.ink, shape: "dot" }, text: c.services[m.service].name, value: fmt.exact(c.services[m.service].n) + " " + app.t("places") },
+          { style: { fill: k.ink, shape: "dot" }, text: c.services[m.service].name, value: fmt.exact(c.services[m.service].n - gone.length) + " " + app.t("places") },
+          ...(closed ? [{ style: { stroke: "#67001f", shape: "shut" }, text: app.t("wi_shut"), value: fmt.exact(closed) + " " + app.t("places") }] : []),
           { style: { fill: c.colors.site, shape: "dot" }, text: app.t("wi_pins"), value: fmt.exact(trial.shown.put.filter((p) => p.service === key()).length) },
           { style: { stroke: c.colors.site, shape: "dashed whole" }, text: app.t("wi_streets", { n: cutoff }), value: "" },
         ] },
@@ -203,7 +199,7 @@
         trial.now.set(key(), found);
         const d = trial.sum(key(), minutes(), m.people(m.age()));
         if (!view.reach) paint(minutes(), m.people(m.age()));
-        find("headline").querySelector(".big").textContent = signed(d.is - d.was);
+        find("headline").querySelector(".big").textContent = signed(d.is - d.was) + " " + app.t("people");
       }
       busy = false;
     }
@@ -337,6 +333,7 @@
     };
     zones.setFilter(() => false);
     cells.setClasses(new Uint8Array(m.n), [{ fill: "#e4e4e0" }]);
+    app.title(app.t("page_whatif"), c.services[m.service].name);
     app.headline("…", app.t("wi_loading"), []);
     (async () => {
       await trial.setup();

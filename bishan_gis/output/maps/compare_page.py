@@ -150,7 +150,7 @@ def _facilities(context: Context, base: Results, other: Results, services: list[
         "names": ("js", [n if isinstance(n, str) else "" for n in every["name"]]),
         "fate": ("u8", [_FATES.index(f) for f in fate]),
     }
-    return PackedChanges(every["x"].to_numpy(float), every["y"].to_numpy(float), context.crs, extra=extra, z=40)
+    return PackedChanges(every["x"].to_numpy(float), every["y"].to_numpy(float), context.crs, extra=extra, z=52)
 
 
 def _supply(context: Context, found: Comparison) -> list[dict[str, Any]]:

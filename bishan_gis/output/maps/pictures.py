@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from bishan_gis.output.maps.middle import middle
 from bishan_gis.output.maps.shapes import to_mercator
 from bishan_gis.output.tokens import (
     BASEMAP,
@@ -116,13 +117,8 @@ def _pale(color: str) -> str:
 def _core(context: Context) -> NDArray[np.float64]:
     """Return the corners of the window where most people live, so that single cells can be seen."""
     cells = context.results.cells
-    order = [np.argsort(cells[c].to_numpy(), kind="stable") for c in ("x", "y")]
-    people = cells["people"].to_numpy(float)
-    middle = [
-        float(cells[c].to_numpy()[o][np.searchsorted(np.cumsum(people[o]), people.sum() / 2)])
-        for c, o in zip(("x", "y"), order, strict=True)
-    ]
-    at = to_mercator([middle[0]], [middle[1]], context.crs)[0]
+    x, y = middle(cells)
+    at = to_mercator([x], [y], context.crs)[0]
     return np.array([at - _CORE_M / 2, at + _CORE_M / 2])
 
 
@@ -150,7 +146,7 @@ def pictures(context: Context) -> dict[str, str]:
     minutes[~np.isfinite(value) & (leaves <= NEAREST_MIN[-1] * 60)] = UNKNOWN
 
     out = {}
-    paints = {"coverage": colors, "nearest": minutes} | _finding_colors(context)
+    paints = {"coverage": colors, "nearest": minutes, "whatif": colors} | _finding_colors(context)
     for page in context.pages:
         if page != "district" and page not in paints and page != "scorecard":
             continue
@@ -169,6 +165,10 @@ def pictures(context: Context) -> dict[str, str]:
             at = context.results.findings.plans[0].plan.sites[["x", "y"]].to_numpy(float)
             paper.squares(at, np.full(len(at), INK["paper"], dtype=object), side * 3.4)
             paper.squares(at, np.full(len(at), SITE, dtype=object), side * 2.6)
+        if page == "whatif":
+            at = middle(cells)[None]
+            paper.squares(at, np.full(1, INK["paper"], dtype=object), side * 6)
+            paper.squares(at, np.full(1, SITE, dtype=object), side * 4.6)
         _edges(paper, context)
         out[page] = paper.uri()
     return out

@@ -107,6 +107,7 @@ def scorecard_page(context: Context) -> str:
     )
     config = {
         "state": {"view": "rank", "pick": ""},
+        "core": None,
         "services": services,
         "scores": table,
         "breaks": breaks,
