@@ -25,6 +25,7 @@ from bishan_gis.stages.steps import (
     check_any,
     count_once,
     count_services,
+    district_prefixes,
     facility_places,
     find_all,
     found_notes,
@@ -155,7 +156,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
     from bishan_gis.access.uncertainty import origin_legs
     from bishan_gis.network.assemble import assemble_network
     from bishan_gis.places.entrances import find_access_points, find_entrances
-    from bishan_gis.places.zones import build_zones
+    from bishan_gis.places.zones import build_zones, zone_columns
     from bishan_gis.planning.coverage import people_in_circles, radius_coverage
     from bishan_gis.planning.scenario_edits import edit_places
     from bishan_gis.planning.scenario_streets import edit_networks
@@ -174,7 +175,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
         network, costs = networks["walk"]
         data.notes.extend(notes)
     with clock.step("设施 facilities"):
-        facilities, merged, services = _facilities(study, data)
+        facilities, merged, services = _facilities(study, data, zones)
         if scenario is not None:
             facilities, services, _ = edit_places(facilities, services, scenario, study)
         check_services(study.measures, list(services.index))
@@ -203,7 +204,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
             zones,
             cutoffs_min=cutoffs_min,
             age_groups=groups,
-            member={"district": "district", "direction": "direction", "township": "zone_id"},
+            member=zone_columns(zones),
             leg_s=origin_legs(near),
         )
         everybody = table[(table["zone_kind"] == "district") & (table["age_group"] == "all")]
@@ -249,7 +250,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
         water=tagged_areas(data, {"natural": ["water"], "waterway": ["riverbank"]}),
         green=tagged_areas(data, {"leisure": ["park", "garden"], "landuse": ["forest", "grass"], "natural": ["wood"]}),
         datasets=data.datasets,
-        kind=weakest_kind([rests_on, study.directions.kind]),
+        kind=weakest_kind([rests_on, *study.direction_kinds]),
         profile={
             "name": profile.name,
             "name_zh": profile.zh,
@@ -371,13 +372,15 @@ def _other_networks(study: Study, data: StudyData, clock: _Clock) -> dict[str, t
     return out
 
 
-def _facilities(study: Study, data: StudyData) -> tuple[gpd.GeoDataFrame, pd.DataFrame, pd.DataFrame]:
+def _facilities(
+    study: Study, data: StudyData, zones: gpd.GeoDataFrame
+) -> tuple[gpd.GeoDataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the facilities that lie in reach of the district, what was merged, and their classes."""
     classes = study_classes(study)
     found = find_all(study, data, classes)
     data.notes.extend(note for one in found for note in found_notes(one))
     check_any(sum(map(len, found)), osm=data.files["inputs.osm"].name)
-    kept, merged = count_once(found, crs=data.crs)
+    kept, merged = count_once(found, crs=data.crs, prefixes=district_prefixes(study, zones))
     return kept, merged, service_table(classes, set(kept["service"]))
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_scenarios", "run_scenario", "run_years"]
 
-_MEMBER = {"district": "district", "direction": "direction", "township": "zone_id"}
-
 
 def run_scenario(
     study: Study | str | Path,
@@ -246,7 +244,7 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
     from bishan_gis.access.uncertainty import origin_legs
     from bishan_gis.network.costs import edge_costs, load_profile
     from bishan_gis.places.entrances import find_access_points
-    from bishan_gis.places.zones import assign_zone
+    from bishan_gis.places.zones import ZONE_COLUMNS, zone_columns, zone_of
     from bishan_gis.planning.coverage import people_in_circles, radius_coverage
     from bishan_gis.planning.scenario_edits import edit_places, touched_services
     from bishan_gis.planning.uncertainty import coverage_with_band
@@ -265,7 +263,7 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
         for column, values in (("x", points.geometry.x), ("y", points.geometry.y)):
             places[column] = places[column].where(~new, values.reindex(places.index))
         for kind, column in (("township", "zone_id"), ("direction", "direction")):
-            places[column] = places[column].where(~new, assign_zone(points, zones, kind).reindex(places.index))
+            places[column] = places[column].where(~new, zone_of(points, zones, kind).reindex(places.index))
     inside = places.loc[places["zone_id"] != "", "service"]
     services, _ = judge_services(study, services)
     services["n"] = inside.value_counts().reindex(services.index).fillna(0).astype(int)
@@ -295,15 +293,21 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
     if len(near.table):
         cutoffs = base.cutoffs_min
         table = coverage_with_band(
-            near.table, cells, zones, cutoffs_min=cutoffs, age_groups=groups, member=_MEMBER, leg_s=origin_legs(near)
+            near.table,
+            cells,
+            zones,
+            cutoffs_min=cutoffs,
+            age_groups=groups,
+            member=zone_columns(zones),
+            leg_s=origin_legs(near),
         )
-    kinds = pd.Series(range(len(_MEMBER)), index=list(_MEMBER))
+    kinds = pd.Series(range(len(ZONE_COLUMNS)), index=list(ZONE_COLUMNS))
     order = {"zone_kind": kinds}
     table = _swap(base.coverage, table, touched, ["zone_kind", "cutoff_min", "service"], ranks=order)
 
     file_kinds = [v["kind"] for v in base.record["inputs"].values() if v["kind"]]
     rests_on = weakest_kind([*file_kinds, *cells["kind"].unique(), *places["kind"].unique(), "assumed"])
-    direction_kind = weakest_kind([rests_on, study.directions.kind])
+    direction_kind = weakest_kind([rests_on, *study.direction_kinds])
     table["kind"] = np.where(table["zone_kind"] == "direction", direction_kind, rests_on)
     mine = places[places["service"].isin(touched)]
     radii, facility_radii = base.radii, base.facility_radii

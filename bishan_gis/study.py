@@ -354,6 +354,11 @@ class Study(_Section):
         return {mode: section for mode, section in given.items() if section is not None}
 
     @property
+    def direction_kinds(self) -> list[str]:
+        """What the directions rest on; empty: the study has none."""
+        return [self.directions.kind] if self.directions.zones or self.directions.layer else []
+
+    @property
     def file(self) -> Path:
         """The file the study was read from."""
         return self._file

@@ -11,6 +11,7 @@ from bishan_gis.access.measure_choices import open_facilities
 from bishan_gis.access.study_measures import check_services, compute_measures, measure_services, zone_measures
 from bishan_gis.access.study_transit import study_timetable, transit_measure
 from bishan_gis.places.entrances import find_access_points
+from bishan_gis.places.zones import zone_columns
 from bishan_gis.schema import weakest_kind
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def run_measures(
         zones,
         measures=study.measures,
         age_groups=age_groups,
-        member={"district": "district", "direction": "direction", "township": "zone_id"},
+        member=zone_columns(zones),
         lang=study.lang,
     )
     drawn = {k: weakest_kind([k, study.directions.kind]) for k in means["kind"].unique()}

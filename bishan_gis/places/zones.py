@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from bishan_gis.study import Directions
 
-__all__ = ["UNASSIGNED", "assign_zone", "build_zones"]
+__all__ = ["UNASSIGNED", "ZONE_COLUMNS", "assign_zone", "build_zones", "zone_columns", "zone_of"]
 
 #: Zone id of what no direction takes.
 UNASSIGNED = "unassigned"
 _UNASSIGNED_NAME = "未分配"
 _SLIVER_M = 1.0
+#: Kind of zone -> column of cells and of facilities that holds its id, the largest first.
+ZONE_COLUMNS = {"district": "district", "direction": "direction", "township": "zone_id"}
 
 
 def build_zones(
@@ -259,6 +261,45 @@ def _largest_share(towns: gpd.GeoDataFrame, own: gpd.GeoDataFrame) -> NDArray[np
     ids = own["zone_id"].to_numpy(dtype=object)
     best = ids[area.argmax(axis=1)]
     return np.where(area.max(axis=1) > 0, best, UNASSIGNED).astype(object)
+
+
+def zone_columns(zones: pd.DataFrame) -> dict[str, str]:
+    """Return the kinds of zones that there are, and the column of the cells that holds the id of each.
+
+    Parameters
+    ----------
+    zones : pandas.DataFrame
+        ``zone_kind``; a study may do without directions.
+
+    Returns
+    -------
+    dict
+        Those of `ZONE_COLUMNS` that occur, in its order.
+
+    Examples
+    --------
+    >>> zone_columns(pd.DataFrame({"zone_kind": ["district", "township", "township"]}))
+    {'district': 'district', 'township': 'zone_id'}
+    """
+    present = set(zones["zone_kind"])
+    return {kind: column for kind, column in ZONE_COLUMNS.items() if kind in present}
+
+
+def zone_of(points: gpd.GeoSeries | gpd.GeoDataFrame, zones: gpd.GeoDataFrame, kind: str) -> pd.Series:
+    """Return the zone of a kind that each point is in, as :func:`assign_zone`; "" where there is none of that kind.
+
+    Parameters
+    ----------
+    points : geopandas.GeoSeries or GeoDataFrame
+        Points in the working CRS [m].
+    zones : geopandas.GeoDataFrame
+        From `build_zones`, same CRS.
+    kind : str
+        ``zone_kind`` to look in.
+    """
+    if (zones["zone_kind"] == kind).any():
+        return assign_zone(points, zones, kind)
+    return pd.Series("", index=points.index, name="zone_id", dtype=object)
 
 
 def assign_zone(points: gpd.GeoSeries | gpd.GeoDataFrame, zones: gpd.GeoDataFrame, kind: str) -> pd.Series:

@@ -247,11 +247,10 @@ def _nodes(network: Network, spacing_m: float) -> gpd.GeoDataFrame:
 
 
 def _assign_zones(frame: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None) -> None:
-    from bishan_gis.places.zones import assign_zone
+    from bishan_gis.places.zones import zone_of
 
     for kind in ("district", "direction", "township"):
-        there = zones is not None and bool((zones["zone_kind"] == kind).any())
-        frame[kind] = assign_zone(frame, zones, kind) if there else ""
+        frame[kind] = zone_of(frame, zones, kind) if zones is not None else ""
 
 
 def _off(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.places.zones import zone_columns
 from bishan_gis.planning.coverage import coverage
 from bishan_gis.schema import KINDS
 
@@ -22,7 +23,6 @@ __all__ = ["KEY", "MOVES", "Both", "Side", "people_groups", "zone_kinds"]
 _ZONE = ["zone_kind", "zone_id", "zone_name"]
 #: What a row of a coverage table is about.
 KEY = [*_ZONE, "service", "cutoff_min", "age_group"]
-_MEMBER = {"district": "district", "direction": "direction", "township": "zone_id"}
 #: Who moves across a cutoff.
 MOVES = ["people_gain", "people_gain_unknown", "people_lose", "people_lose_unknown"]
 _TIMES = ["people_sooner", "people_later", "people_found", "people_lost"]
@@ -59,7 +59,7 @@ class Side:
         rows = self.run.coverage
         mine = rows["service"].isin(services)
         rows = rows[mine & rows["cutoff_min"].isin(list(map(float, cutoffs_min)))]
-        have = {float(c) for c in self.run.study.reach.cutoffs_min}
+        have = set(self.run.cutoffs_min)
         present = [s for s in services if s not in self.absent]
         absent = [s for s in services if s in self.absent]
         parts = [rows]
@@ -69,7 +69,14 @@ class Side:
             if some and at:
                 bare = self.access[self.access["service"].isin(some)]
                 groups = people_groups(self.run)
-                more = coverage(bare, self.cells, self.run.zones, cutoffs_min=at, age_groups=groups, member=_MEMBER)
+                more = coverage(
+                    bare,
+                    self.cells,
+                    self.run.zones,
+                    cutoffs_min=at,
+                    age_groups=groups,
+                    member=zone_columns(self.run.zones),
+                )
                 parts.append(more.assign(kind=more["zone_kind"].map(kinds)))
         return pd.concat(parts, ignore_index=True) if len(parts) > 1 else rows.reset_index(drop=True)
 
@@ -119,7 +126,7 @@ class Both:
         """Return the zones of each kind, and the zone of each cell among them."""
         zones = self.sides[0].run.zones
         out = []
-        for kind, column in _MEMBER.items():
+        for kind, column in zone_columns(zones).items():
             rows = zones.loc[zones["zone_kind"] == kind, ["zone_kind", "zone_id", "name"]]
             rows = pd.DataFrame(rows).rename(columns={"name": "zone_name"}).reset_index(drop=True)
             out.append((rows, pd.Index(rows["zone_id"]).get_indexer(self.where[column])))

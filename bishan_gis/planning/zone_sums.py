@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.crs import areas_km2
+from bishan_gis.places.zones import ZONE_COLUMNS, zone_columns
 from bishan_gis.planning.coverage import coverage
 from bishan_gis.schema import weakest_kind
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from bishan_gis.results import Results
 
 __all__ = ["ZoneSums"]
-
-#: Kind of zone -> column of cells and of facilities that holds its id.
-_MEMBER = {"district": "district", "direction": "direction", "township": "zone_id"}
 
 
 class ZoneSums:
@@ -41,7 +39,7 @@ class ZoneSums:
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        zones = pd.DataFrame(results.zones[results.zones["zone_kind"].isin(_MEMBER)]).reset_index(drop=True)
+        zones = pd.DataFrame(results.zones[results.zones["zone_kind"].isin(ZONE_COLUMNS)]).reset_index(drop=True)
         self.zones = zones.rename(columns={"name": "zone_name"})[
             ["zone_kind", "zone_id", "zone_name", "kind", "geometry"]
         ]
@@ -51,7 +49,7 @@ class ZoneSums:
     def _places(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
         """Return, for each kind of zone, the row of `zones` of every row of a table; -1 where it lies in none."""
         out = []
-        for kind, column in _MEMBER.items():
+        for kind, column in zone_columns(self.zones).items():
             rows = np.flatnonzero(self._kind == kind)
             if column not in table.columns:
                 # Facilities carry no district: they are inside when they have a township.
@@ -120,7 +118,7 @@ class ZoneSums:
                     self.results.zones,
                     cutoffs_min=[minutes],
                     age_groups={"all": ["people"]},
-                    member={k: c for k, c in _MEMBER.items() if (self._kind == k).any()},
+                    member=zone_columns(self.zones),
                 )
             done[minutes] = table
         return done[minutes]

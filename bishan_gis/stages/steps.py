@@ -26,6 +26,7 @@ __all__ = [
     "check_any",
     "count_once",
     "count_services",
+    "district_prefixes",
     "facility_places",
     "find_all",
     "found_notes",
@@ -142,7 +143,24 @@ def found_notes(found: gpd.GeoDataFrame) -> list[tuple[str, str]]:
     return [(f"设施: {what} {n}", f"facilities: {what} {n}") for what, n in left.items()]
 
 
-def count_once(found: Sequence[gpd.GeoDataFrame], *, crs: CRS) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+def district_prefixes(study: Study, zones: gpd.GeoDataFrame) -> tuple[str, ...]:
+    """Return the names of the district that names of places may begin with: 璧山区中医院 is 中医院.
+
+    Parameters
+    ----------
+    study : Study
+        The settings.
+    zones : geopandas.GeoDataFrame
+        From :func:`bishan_gis.places.zones.build_zones`.
+    """
+    from bishan_gis.names import place_prefixes
+
+    return place_prefixes([*zones.loc[zones["zone_kind"] == "district", "name"], study.name])
+
+
+def count_once(
+    found: Sequence[gpd.GeoDataFrame], *, crs: CRS, prefixes: tuple[str, ...] = ()
+) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
     """Put the facilities of all sources together and count each once; services do not depend on one another.
 
     Parameters
@@ -151,6 +169,8 @@ def count_once(found: Sequence[gpd.GeoDataFrame], *, crs: CRS) -> tuple[gpd.GeoD
         Facilities of each source.
     crs : pyproj.CRS
         Working CRS [m].
+    prefixes : tuple of str
+        From :func:`district_prefixes`.
 
     Returns
     -------
@@ -159,7 +179,7 @@ def count_once(found: Sequence[gpd.GeoDataFrame], *, crs: CRS) -> tuple[gpd.GeoD
     """
     from bishan_gis.places.facilities import merge_duplicates
 
-    kept, merged = merge_duplicates(pd.concat(found, ignore_index=True), crs=crs)
+    kept, merged = merge_duplicates(pd.concat(found, ignore_index=True), crs=crs, prefixes=prefixes)
     return kept.to_crs(crs).sort_values("facility_id", ignore_index=True), merged
 
 
@@ -293,12 +313,12 @@ def facility_places(facilities: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> gp
         With ``x, y`` [m] of a point in each facility, which is its geometry now, its ``area_m2``, and ``zone_id,
         direction``.
     """
-    from bishan_gis.places.zones import assign_zone
+    from bishan_gis.places.zones import zone_of
 
     middle = facilities.geometry.representative_point()
     places = facilities.assign(x=middle.x, y=middle.y, area_m2=facilities.geometry.area).set_geometry(middle)
     for kind, column in (("township", "zone_id"), ("direction", "direction")):
-        places[column] = assign_zone(places, zones, kind)
+        places[column] = zone_of(places, zones, kind)
     return places
 
 

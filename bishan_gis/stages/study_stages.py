@@ -342,7 +342,7 @@ class StudyStages:
         def make(services: list[str]) -> dict[str, Any]:
             return {s: self._count_service(s, [i for i, _ in needs[s]]) for s in services}
 
-        known = [self.study.crs, self.zones_kept]
+        known = [self.study.crs, self.study.name, self.zones_kept]
         return self.store.keep_each("places", {s: [n, *known] for s, n in needs.items()}, make, TABLES)
 
     def _count_service(self, service: str, sources: list[int]) -> dict[str, Any]:
@@ -351,11 +351,11 @@ class StudyStages:
         from bishan_gis.crs import load_crs
         from bishan_gis.planning.gap_describe import named_facilities
         from bishan_gis.stages.forms import unpack
-        from bishan_gis.stages.steps import count_once, facility_places
+        from bishan_gis.stages.steps import count_once, district_prefixes, facility_places
 
         crs = load_crs(self.study.crs, where=f"{self.study.file.name}: crs")
         found = [unpack(self._found[i].value[f"rows {service}"])["facilities"] for i in sources]
-        kept, merged = count_once(found, crs=crs)
+        kept, merged = count_once(found, crs=crs, prefixes=district_prefixes(self.study, self.zones))
         places = facility_places(kept, self.zones)
         code, area = shapely.to_wkb(kept.geometry.to_numpy()), shapely.get_dimensions(kept.geometry.to_numpy()) == 2
         ids = kept["facility_id"].to_numpy(dtype=object)
@@ -508,7 +508,7 @@ class StudyStages:
     def kind_of(self, cells: Iterable[str]) -> str:
         """Return the weakest kind of everything, where the kinds of the cells are known."""
         kinds = [kind for kept in self.places_kept.values() for kind in kept.value["kinds"]]
-        return weakest_kind([*self.kinds.values(), *cells, *kinds, self.study.directions.kind])
+        return weakest_kind([*self.kinds.values(), *cells, *kinds, *self.study.direction_kinds])
 
     @cached_property
     def sloped(self) -> bool:

@@ -263,7 +263,7 @@ class Context:
         """Return one sentence that says what is not observed, or nothing."""
         t = self.labels
         assumed = self._titles("assumed")
-        if self.results.study.directions.kind == "assumed":
+        if "assumed" in self.results.study.direction_kinds:
             assumed.append(t("directions_assumed"))
         synthetic = self._titles("synthetic")
         if not synthetic and self.results.kind == "synthetic":

@@ -149,7 +149,8 @@ def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
             }
         )
         of[mine] = i
-    texts = [f"{c} {_text_name(n, c)}" for c, n in zip(codes, frame["name"], strict=True)]
+    names = frame["name"] if "name" in frame.columns else [""] * len(frame)
+    texts = [f"{c} {_text_name(n, c)}".rstrip() for c, n in zip(codes, names, strict=True)]
     words = list(dict.fromkeys(texts))
     extra = {
         "c": ("u8", np.minimum(of, 255)),
