@@ -467,6 +467,34 @@ def test_nothing_there_and_nothing_readable(tmp_path):
     assert not (tmp_path / "a.osm.pbf").exists()
 
 
+def test_a_full_disk_is_said_and_the_process_goes_on(tmp_path):
+    """Run in a process of its own: a writer that failed used to end it when it was destroyed."""
+    code = """
+import gc, sys
+from pathlib import Path
+import shapely
+from bishan_gis.errors import OutputError
+from bishan_gis.sources.fetch.clip import clip_osm
+from bishan_gis.sources.fetch.overpass import merge_tiles
+source, target = map(Path, sys.argv[1:])
+area = shapely.box(24.9, 60.1, 25.0, 60.2)
+for work in (lambda: clip_osm(source, target, area), lambda: merge_tiles([source], target)):
+    target.unlink(missing_ok=True)
+    target.symlink_to("/dev/full")
+    try:
+        work()
+    except OutputError as err:
+        print(err.en)
+    gc.collect()
+"""
+    place = tmp_path / "a.osm.pbf"
+    done = subprocess.run(
+        [sys.executable, "-c", code, helsinki_pbf(), place], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"no space left on the disk to write {place}") == 2
+
+
 def geotiff(path: Path, west: float, north: float, *, size: int = 100, deg: float = 1.0, add: float = 0.0) -> Path:
     """Write a raster that says where it lies: 1000 * row + column of a grid that begins at 100 E, 40 N."""
     step = deg / size

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bishan_gis.errors import OutputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["opl_fields", "opl_nodes", "opl_tags", "opl_words", "write_opl"]
+__all__ = ["disk_full", "opl_fields", "opl_nodes", "opl_tags", "opl_words", "osm_writer", "write_opl"]
 
 _ESCAPED = re.compile("%([0-9a-fA-F]+)%")
 _LETTERS = str.maketrans("nxy,", "    ")
@@ -61,18 +64,64 @@ def write_opl(source: Path, form: str, target: Path, *, point_keys: Sequence[str
     places = osmium.NodeLocationsForWays(osmium.index.create_map("flex_mem"))
     places.ignore_errors()
     text = osmium.io.File(str(target), "opl,locations_on_ways=true,add_metadata=false")
-    writer = osmium.SimpleWriter(text, overwrite=True)
-    try:
+    with osm_writer(text) as writer:
         reader = osmium.io.Reader(osmium.io.File(str(source), form), wanted)
         try:
             osmium.apply(reader, places, *filters, writer)
         finally:
             reader.close()
+
+
+@contextmanager
+def osm_writer(place: Any, **how: Any) -> Iterator[Any]:
+    """Open a writer of libosmium, and close it at the end; one that failed is kept, and its error is passed on.
+
+    Parameters
+    ----------
+    place : osmium.io.File
+        What to write; it is overwritten.
+    **how
+        Passed on to :class:`osmium.SimpleWriter`.
+
+    Yields
+    ------
+    osmium.SimpleWriter
+        The writer.
+
+    Notes
+    -----
+    A writer that failed ends the whole process when it is destroyed, because its destructor throws. Errors are of
+    several kinds: a full disk is a RuntimeError, a place that cannot be on earth one of osmium's own.
+    """
+    import osmium
+
+    writer = osmium.SimpleWriter(place, overwrite=True, **how)
+    try:
+        yield writer
         writer.close()
-    except RuntimeError:
-        # A writer that failed ends the whole process when it is destroyed (its destructor throws); it is kept instead.
+    except BaseException:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(writer))
+        with suppress(Exception):
+            writer.close()
         raise
+
+
+def disk_full(err: Exception, target: Path) -> OutputError | None:
+    """Return the error of a full disk, where libosmium failed for that.
+
+    Parameters
+    ----------
+    err : Exception
+        What was met while writing.
+    target : pathlib.Path
+        What was being written.
+    """
+    if "No space left" not in str(err):
+        return None
+    return OutputError(
+        f"磁盘空间不足, 无法写入 {target};请清理磁盘后重新运行",
+        f"no space left on the disk to write {target}; free some and run again",
+    )
 
 
 def opl_tags(field: str) -> dict[str, str]:

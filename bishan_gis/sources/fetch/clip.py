@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.errors import BrokenFileError, NoDataError
+from bishan_gis.sources.opl import disk_full, osm_writer
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -73,6 +74,8 @@ def clip_osm(source: Path, target: Path, area: BaseGeometry) -> Clipped:
         The source cannot be read to its end.
     NoDataError
         Nothing of it lies in the area.
+    OutputError
+        The disk is full.
 
     Notes
     -----
@@ -89,6 +92,8 @@ def clip_osm(source: Path, target: Path, area: BaseGeometry) -> Clipped:
         counts = _write(source, target, keep, area, stamp)
     except (RuntimeError, ValueError, osmium.InvalidLocationError) as err:
         target.unlink(missing_ok=True)
+        if full := disk_full(err, target):
+            raise full from err
         said = " ".join(str(err).split())[:200]
         raise BrokenFileError(
             f"{source}: 无法作为 OSM 文件读取 ({said});文件可能不完整,请删除后重新获取",
@@ -230,8 +235,7 @@ def _write(source: Path, target: Path, keep: _Keep, area: BaseGeometry, stamp: s
     header.add_box(osmium.osm.Box(*area.bounds))
     place = osmium.io.File(str(target), "pbf,add_metadata=version+timestamp")
     counts = dict.fromkeys("nwr", 0)
-    writer = osmium.SimpleWriter(place, header=header, overwrite=True)
-    try:
+    with osm_writer(place, header=header) as writer:
         for item in _objects(source, osmium.osm.ALL):
             kind = item.type_str()
             if not keep.holds(kind, item.id):
@@ -241,6 +245,4 @@ def _write(source: Path, target: Path, keep: _Keep, area: BaseGeometry, stamp: s
                 item = item.replace(members=[(m.type, m.ref, m.role) for m in held])
             writer.add(item)
             counts[kind] += 1
-    finally:
-        writer.close()
     return counts["n"], counts["w"], counts["r"]

@@ -15,6 +15,7 @@ from bishan_gis.errors import BrokenFileError, NetworkError
 from bishan_gis.sources.fetch.content import find_remark, is_xml, xml_end
 from bishan_gis.sources.fetch.http import ask_text, download
 from bishan_gis.sources.fetch.web import Web
+from bishan_gis.sources.opl import disk_full, osm_writer
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -214,6 +215,8 @@ def merge_tiles(files: Sequence[Path], target: Path, *, stamp: str = "") -> None
     ------
     BrokenFileError
         A file cannot be read.
+    OutputError
+        The disk is full.
     """
     import osmium
 
@@ -232,11 +235,13 @@ def merge_tiles(files: Sequence[Path], target: Path, *, stamp: str = "") -> None
     if stamp:
         header.set("osmosis_replication_timestamp", stamp)
     place = osmium.io.File(str(target), "pbf,add_metadata=version+timestamp")
-    writer = osmium.SimpleWriter(place, header=header, overwrite=True)
     try:
-        merged.apply(writer)
-    finally:
-        writer.close()
+        with osm_writer(place, header=header) as writer:
+            merged.apply(writer)
+    except RuntimeError as err:
+        if full := disk_full(err, target):
+            raise full from err
+        raise
 
 
 def find_answer(cache: Path, name: str, suffix: str, today: date, keep_days: int | None) -> Path | None:
