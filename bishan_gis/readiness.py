@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bishan_gis.errors import BishanGisError
 from bishan_gis.sources.datasets import Dataset, file_problem, read_date, study_datasets
+from bishan_gis.sources.safety import check_raster_file, check_vector_file, no_network, open_raster
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,8 +206,9 @@ class _Judge:
         try:
             mine = self._box(file, setting)
         except ValueError as err:
-            said = " ".join(str(err).split())[:120]
-            yield f"无法读取: {said}", f"cannot be read: {said}"
+            cause = err.__cause__
+            zh, en = (cause.zh, cause.en) if isinstance(cause, BishanGisError) else (str(err), str(err))
+            yield f"无法读取: {' '.join(zh.split())[:120]}", f"cannot be read: {' '.join(en.split())[:120]}"
             return
         if mine is None:
             if not file.name.lower().endswith(_OSM):
@@ -307,11 +309,10 @@ def _degrees(bounds: Box, crs: str) -> Box:
 def _raster_box(file: Path) -> tuple[Box | None, str]:
     import warnings
 
-    import rasterio
-
+    check_raster_file(file, where=file.name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what rasterio has to say it says again in the run
-        with rasterio.open(file) as raster:
+        with open_raster(file) as raster:
             if raster.crs is None or raster.transform.is_identity:
                 return None, ""
             return tuple(raster.bounds), raster.crs.to_wkt()
@@ -322,7 +323,8 @@ def _layer_box(file: Path, spec: Any) -> tuple[Box | None, str]:
 
     import pyogrio
 
-    with warnings.catch_warnings():
+    check_vector_file(file, where=file.name)
+    with warnings.catch_warnings(), no_network():
         warnings.simplefilter("ignore")
         info = pyogrio.read_info(file, layer=getattr(spec, "layer", None), force_total_bounds=True)
     bounds = info.get("total_bounds")

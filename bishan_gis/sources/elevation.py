@@ -12,7 +12,7 @@ import numpy as np
 from bishan_gis.crs import WGS84
 from bishan_gis.errors import BrokenFileError, CrsError, NoDataError
 from bishan_gis.sources.bounds import check_bounds
-from bishan_gis.sources.safety import check_raster_file
+from bishan_gis.sources.safety import check_raster_file, open_raster
 from bishan_gis.sources.tables import check_file
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ def load_elevation(
         It has no height in `bounds`.
     """
     import pyproj
-    import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     name = where or str(path)
@@ -75,7 +74,7 @@ def load_elevation(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             warnings.simplefilter("ignore", PendingDeprecationWarning)  # of affine, inside rasterio
-            with rasterio.open(path) as raster:
+            with open_raster(Path(path)) as raster:
                 if raster.crs is None or raster.transform.is_identity:
                     raise CrsError(
                         f"{name}: 栅格没有坐标系或定位信息;请用 gdal_translate 写入",

@@ -20,7 +20,7 @@ from bishan_gis.datums import datum_label, frame_to_wgs84
 from bishan_gis.errors import BishanGisError, BrokenFileError, CrsError, InputError, NoDataError
 from bishan_gis.schema import check_columns, nearest_name
 from bishan_gis.sources.bounds import check_bounds
-from bishan_gis.sources.safety import check_vector_file
+from bishan_gis.sources.safety import check_vector_file, no_network
 from bishan_gis.sources.tables import check_file, raise_together
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def _choose_layer(file: Path, layer: str | None, name: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what GDAL has to say it says again while reading
-            found = pyogrio.list_layers(file)
+            with no_network():
+                found = pyogrio.list_layers(file)
     except (RuntimeError, ValueError, OSError) as err:
         raise _broken(name, err) from err
     known = [str(n) for n, kind in found if kind is not None]
@@ -166,7 +167,8 @@ def _read(file: Path, layer: str, encoding: str | None, name: str) -> tuple[gpd.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            frame = pyogrio.read_dataframe(file, layer=layer, encoding=encoding)
+            with no_network():
+                frame = pyogrio.read_dataframe(file, layer=layer, encoding=encoding)
         except (UnicodeDecodeError, LookupError) as err:
             raise BrokenFileError(
                 f'{name}: 属性不是 {encoding or ".cpg 所写的编码"};请在 study.toml 写 encoding = "GBK" 或 "UTF-8"',
@@ -333,7 +335,8 @@ def describe_layer(path: str | Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            layers = [_describe(pyogrio.read_info(file, layer=str(n))) for n, _ in pyogrio.list_layers(file)]
+            with no_network():
+                layers = [_describe(pyogrio.read_info(file, layer=str(n))) for n, _ in pyogrio.list_layers(file)]
     except (RuntimeError, ValueError, OSError) as err:
         raise _broken(str(path), err) from err
     return {"path": str(path), "layers": layers}

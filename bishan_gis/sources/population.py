@@ -27,7 +27,7 @@ from bishan_gis.errors import (
 from bishan_gis.schema import check_columns, nearest_name
 from bishan_gis.sources.bounds import check_bounds
 from bishan_gis.sources.layers import load_layer
-from bishan_gis.sources.safety import check_raster_file
+from bishan_gis.sources.safety import check_raster_file, open_raster
 from bishan_gis.sources.tables import check_file, raise_together, read_csv, zone_key
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _load_raster(path: str | Path, bounds: tuple[float, float, float, float] | N
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             warnings.simplefilter("ignore", PendingDeprecationWarning)  # of affine, inside rasterio
-            with rasterio.open(path) as raster:
+            with open_raster(Path(path)) as raster:
                 if raster.crs is None:
                     raise CrsError(
                         f"{name}: 栅格没有坐标系;请用 gdal_translate -a_srs 写入",

@@ -52,7 +52,7 @@ def cut_rasters(sources: Sequence[Path], target: Path, area: BaseGeometry) -> tu
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             warnings.simplefilter("ignore", PendingDeprecationWarning)  # of affine, inside rasterio
             for source in sources:
-                opened.append(rasterio.open(source))
+                opened.append(rasterio.open(source, driver="GTiff"))
                 if opened[-1].crs is None or opened[-1].transform.is_identity:
                     raise BrokenFileError(
                         f"{source.name}: 栅格没有坐标系", f"{source.name}: the raster does not say where it lies"
