@@ -103,7 +103,9 @@ def _slope_facts(study: Study, mode: str) -> dict[str, Any]:
         return out
 
 
-def check_study(study: Study, *, progress: Callable[[str, int, int], None] | None = None) -> dict[str, Any]:
+def check_study(
+    study: Study, *, progress: Callable[[str, int, int], None] | None = None, lang: str = ""
+) -> dict[str, Any]:
     """Read everything a study names and check it, without computing access.
 
     Parameters
@@ -112,6 +114,8 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
         The study.
     progress : callable, optional
         Called with the step, what is done and what there is in all.
+    lang : str
+        ``zh`` or ``en``, of warnings and of what is said of zoning; empty: that of the study.
 
     Returns
     -------
@@ -147,7 +151,7 @@ def check_study(study: Study, *, progress: Callable[[str, int, int], None] | Non
     modes = {mode: _mode_facts(*pair) for mode, pair in others.items()}
     check_services(study.measures, load_classes(own, include=study.services.include))
     controls = build_controls(data.population, data.townships, crs=data.crs)
-    zh = study.lang == "zh"
+    zh = (lang or study.lang) == "zh"
     notes = [*data.notes, *zones.attrs.get("warnings", []), *limit_warnings({"walk": (network, costs), **others})]
     official = {"inputs.landuse": data.landuse, "inputs.control_lines": data.control_lines}
     zoning = check_zoning(

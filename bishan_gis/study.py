@@ -27,6 +27,9 @@ __all__ = ["FacilityInput", "LanduseInput", "LayerInput", "PopulationInput", "St
 Kind = Literal["observed", "derived", "assumed", "synthetic"]
 Slope = Literal["none", "tobler", "naismith", "rees", "cycling"]
 Positive = Annotated[float, Field(gt=0)]
+#: A day, and a distance that no district is wider than: beyond them a number is a slip of the pen.
+_Minutes = Annotated[float, Field(gt=0, le=1440)]
+_Metres = Annotated[float, Field(ge=0.1, le=200_000)]
 
 
 class LayerInput(_Section):
@@ -133,7 +136,7 @@ class Cells(_Section):
     """The cells that people are placed on."""
 
     type: Literal["square", "h3"] = "square"
-    size_m: Positive = 100.0
+    size_m: Annotated[float, Field(ge=1, le=10_000)] = 100.0
     resolution: Annotated[int, Field(ge=6, le=12)] = 10
 
 
@@ -142,7 +145,7 @@ class Walk(_Section):
 
     profile: str = "adult"
     slope: Slope | None = Field(default=None, description="how speed depends on slope; the profile's own if left out")
-    max_snap_m: Positive = 300.0
+    max_snap_m: _Metres = 300.0
     island_m: float = Field(
         default=1000.0,
         ge=0,
@@ -169,11 +172,11 @@ class Drive(Walk):
 class Reach(_Section):
     """Thresholds of the life circles."""
 
-    cutoffs_min: list[Positive] = Field(default=[5, 10, 15], min_length=1)
-    circles_m: list[Positive] = Field(default=[300, 500, 1000])
-    search_min: Positive = 60.0
-    off_network_m: Positive = 60.0
-    grid_m: Positive = 25.0
+    cutoffs_min: list[_Minutes] = Field(default=[5, 10, 15], min_length=1)
+    circles_m: list[_Metres] = Field(default=[300, 500, 1000], min_length=1)
+    search_min: _Minutes = 60.0
+    off_network_m: _Metres = 60.0
+    grid_m: _Metres = 25.0
 
     @model_validator(mode="after")
     def _ordered(self) -> Reach:
@@ -242,7 +245,7 @@ class Siting(_Section):
 
     codes: list[str] = Field(default=["16", "08"], min_length=1, description="prefixes of land-use codes")
     lines: list[str] = Field(default=["永久基本农田", "生态保护红线"], description="control lines to keep out of")
-    spacing_m: Positive = Field(default=200.0, description="without land use: one street node per square of this size")
+    spacing_m: _Metres = Field(default=200.0, description="without land use: one street node per square of this size")
     min_area_m2: Annotated[float, Field(ge=0)] = 0.0
     max_slope: Positive | None = Field(default=None, description="steepest street at a site, rise over run")
     cost: Positive = Field(default=1.0, description="price of a site, in the unit of the budget")

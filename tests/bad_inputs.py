@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import struct
 import zipfile
 import zlib
@@ -95,6 +96,17 @@ def _truncated_pbf(folder: Path) -> None:
     _replace("study.toml", 'osm = "streets.osm"', 'osm = "streets.osm.pbf"')(folder)
 
 
+def _axes_swapped(folder: Path) -> None:
+    path = folder / "data/raw/streets.osm"
+    text = re.sub(r'lat="([^"]*)" lon="([^"]*)"', r'lat="\2" lon="\1"', path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8")
+
+
+def _osm_elsewhere(folder: Path) -> None:
+    path = folder / "data/raw/streets.osm"
+    path.write_text(path.read_text(encoding="utf-8").replace('lon="106.', 'lon="109.'), encoding="utf-8")
+
+
 def _no_streets(folder: Path) -> None:
     path = folder / "data/raw/streets.osm"
     path.write_text(path.read_text(encoding="utf-8").replace('k="highway"', 'k="was:highway"'), encoding="utf-8")
@@ -150,6 +162,19 @@ def _all_geometry(value):
         for one in data["features"]:
             one["geometry"] = value
         path.write_text(json.dumps(data), encoding="utf-8")
+
+    return spoil
+
+
+def _zoning(section: str, column: str):
+    """Name a zoning layer of two points."""
+
+    def spoil(folder: Path) -> None:
+        towns = gpd.read_file(folder / "data/raw/townships.geojson")
+        kinds = {"code": ["070102", "1401"], "line_type": ["城镇开发边界", "永久基本农田"]}
+        points = gpd.GeoDataFrame({column: kinds[column]}, geometry=towns.representative_point(), crs=4326)
+        points.to_file(folder / "data/raw/points.geojson", driver="GeoJSON")
+        _append(f'\n[inputs.{section}]\npath = "points.geojson"\ncolumns = {{ {column} = "{column}" }}\n')(folder)
 
     return spoil
 
@@ -290,6 +315,13 @@ CASES = [
     Bad("阈值是文字", "cutoff is text", _append('[reach]\ncutoffs_min = ["five"]\n'), "StudyError", ("five",)),
     Bad("单元大小为零", "cell size zero", _append("[cells]\nsize_m = 0\n"), "StudyError", ("cells.size_m",)),
     Bad("单元大小为 NaN", "cell size not a number", _append("[cells]\nsize_m = nan\n"), "StudyError", ("cells.size_m",)),
+    Bad("单元大小不可能", "cell size beyond measure", _append("[cells]\nsize_m = 1e308\n"), "StudyError", ("cells.size_m", "10000")),
+    Bad("单元大小近于零", "cell size next to nothing", _append("[cells]\nsize_m = 1e-300\n"), "StudyError", ("cells.size_m",)),
+    Bad("阈值无穷", "cutoff without end", _append("[reach]\ncutoffs_min = [5, inf]\n"), "StudyError", ("reach.cutoffs_min",)),
+    Bad("搜索时间无穷", "search without end", _append("[reach]\nsearch_min = inf\n"), "StudyError", ("reach.search_min",)),
+    Bad("没有直线半径", "no circles", _append("[reach]\ncircles_m = []\n"), "StudyError", ("reach.circles_m",)),
+    Bad("半径无穷", "circle without end", _append("[reach]\ncircles_m = [inf]\n"), "StudyError", ("reach.circles_m",)),
+    Bad("离路距离无穷", "snapping without end", _append("[walk]\nmax_snap_m = inf\n"), "StudyError", ("walk.max_snap_m",)),
     Bad("单元类型未知", "unknown kind of cell", _append('[cells]\ntype = "hex"\n'), "StudyError", ("hex", "h3")),
     Bad("H3 级别过大", "H3 level too high", _append("[cells]\nresolution = 15\n"), "StudyError", ("resolution", "15")),
     Bad("语言未知", "unknown language", _replace("study.toml", 'lang = "zh"', 'lang = "fr"'), "StudyError", ("fr",)),
@@ -374,6 +406,8 @@ CASES = [
         ("streets.osm", "osmium renumber"),
     ),
     Bad("纬度不可能", "impossible latitude", _raw("streets.osm", 'lat="29.', 'lat="929.'), "", ("streets.osm",)),
+    Bad("OSM 在别处", "OSM elsewhere", _osm_elsewhere, "NoDataError", ("streets.osm", "109.2")),
+    Bad("OSM 经纬度写反", "OSM axes swapped", _axes_swapped, "BrokenFileError", ("streets.osm", "lat", "lon")),
     # Layers
     Bad("图层没有要素", "no features", _no_features, "NoDataError", ("townships.geojson",)),
     Bad("图层不是图层", "layer is no layer", _write("data/raw/townships.geojson", b"hello"), "BrokenFileError", ("townships.geojson",)),
@@ -388,6 +422,8 @@ CASES = [
     Bad("缺少列", "column missing", _replace("study.toml", 'zone_id = "code"', 'zone_id = "coed"'), "MissingColumnError", ("coed", "code")),
     Bad("没有几何", "no geometry", _all_geometry(None), "", ("townships.geojson",)),
     Bad("几何为点", "points for areas", _all_geometry({"type": "Point", "coordinates": [106.2, 29.6]}), "", ("townships",)),
+    Bad("用地为点", "land use of points", _zoning("landuse", "code"), "SchemaError", ("inputs.landuse", "2")),
+    Bad("控制线为点", "control lines of points", _zoning("control_lines", "line_type"), "SchemaError", ("inputs.control_lines", "2")),
     Bad("面积为零", "areas without area", _all_geometry({"type": "Polygon", "coordinates": [[[106.2, 29.6]] * 4]}), "", ("townships",)),
     Bad(
         "几何类型未知",

@@ -62,7 +62,7 @@ def check(study: StudyPath, json: Json = False, quiet: Quiet = False, lang: Lang
         state["lang"] = lang or loaded.lang
         try:
             with progress_bars(quiet or json) as progress:
-                report = check_study(loaded, progress=progress)
+                report = check_study(loaded, progress=progress, lang=state["lang"])
         except BishanGisError as err:
             # What is there and what is not is most wanted where something is wrong.
             rows = readiness_rows(build_readiness(loaded))

@@ -50,5 +50,10 @@ def _seconds(access: pd.DataFrame) -> pd.DataFrame:
 
 def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Keep what a file can hold."""
-    keep = [c for c in frame.columns if c == "geometry" or not frame[c].map(type).isin([dict, list, set]).any()]
+    keep = [c for c in frame.columns if c == "geometry" or not _nested(frame[c])]
     return frame[keep].reset_index(drop=True)
+
+
+def _nested(column: pd.Series) -> bool:
+    """Return whether a column holds dicts, lists or sets; one without rows does not."""
+    return column.dtype == object and any(isinstance(value, dict | list | set) for value in column)

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bishan_gis.crs import check_study_crs, load_crs
+from bishan_gis.crs import WGS84, check_study_crs, load_crs
 from bishan_gis.errors import MissingFileError, SchemaError
-from bishan_gis.sources.bounds import check_layer_place
+from bishan_gis.sources.bounds import check_layer_place, check_overlap
 from bishan_gis.sources.datasets import Dataset, check_datasets, mixed_inputs, study_datasets
 from bishan_gis.sources.layers import load_layer
 from bishan_gis.sources.osm import OsmData, load_osm
 from bishan_gis.sources.place_inputs import input_datum, load_places, name_prefixes, shift_notes, unused_rows
 from bishan_gis.sources.population import Population, load_population
+from bishan_gis.sources.township_fit import township_fit
 from bishan_gis.sources.zoning_codes import prepare_landuse, prepare_lines
 from bishan_gis.study import FacilityInput, LayerInput
 from bishan_gis.study_choices import SITE_LAYERS, extent_file
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from bishan_gis.study import Study
 
 __all__ = ["StudyData", "load_inputs"]
+
+
+_AREAS = ("inputs.district", "inputs.townships", "inputs.osm_extent", "inputs.landuse", "directions.layer")
 
 
 @dataclass(eq=False)
@@ -148,8 +152,10 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
                 columns=spec.columns,
                 where=where,
             )
-        if setting in ("inputs.district", "inputs.townships", "inputs.osm_extent", "directions.layer"):
+        if setting in _AREAS:
             _check_areas(frame, where)
+        if setting == "inputs.control_lines":
+            notes.extend(_check_lines(frame, where))
         if setting != "inputs.district":
             check_layer_place(frame, tuple(district.total_bounds), where=where)
         kinds[setting] = spec.kind or kinds.get(setting, "observed")
@@ -196,6 +202,10 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
     when = settings.population.date
     kinds["inputs.population"] = settings.population.kind or kinds.get("inputs.population", "observed")
     osm = load_osm(files["inputs.osm"])
+    if osm.bounds is not None:
+        name = f"inputs.osm ({files['inputs.osm'].name})"
+        check_overlap(osm.bounds, WGS84, tuple(district.total_bounds), where=name, margin_deg=0.0)
+    notes += township_fit(district.to_crs(crs), townships.to_crs(crs))
     kinds.setdefault("inputs.osm", "observed")
     prefixes = name_prefixes(district, study.name)
     names = [f"inputs.facilities[{i}]" for i in range(len(facilities))]
@@ -231,6 +241,26 @@ def _check_areas(frame: gpd.GeoDataFrame, where: str) -> None:
             f"{where}: {wrong} 个要素不是面 (是点或线);请给出面图层",
             f"{where}: {wrong} features are points or lines, not areas; give a layer of polygons",
         )
+
+
+def _check_lines(frame: gpd.GeoDataFrame, where: str) -> list[tuple[str, str]]:
+    """Raise where control lines are points; say where they are lines, which have no inside."""
+    points = int(frame.geom_type.isin(["Point", "MultiPoint"]).sum())
+    if points:
+        raise SchemaError(
+            f"{where}: {points} 个要素是点;请给出控制线的面图层",
+            f"{where}: {points} features are points; give a layer of the areas that control lines bound",
+        )
+    lines = int(frame.geom_type.isin(["LineString", "MultiLineString"]).sum())
+    if not lines:
+        return []
+    return [
+        (
+            f"{where}: {lines} 条控制线是线而不是面, 没有范围: 只画出, 不计面积;请给出面图层",
+            f"{where}: {lines} control lines are lines, not areas: they are drawn, and have no area; "
+            "give a layer of polygons",
+        )
+    ]
 
 
 def _unlisted(path: Path, kind: str | None) -> Dataset:

@@ -215,9 +215,9 @@ def load_osm(
         reason = " ".join(str(err).split())[:200]
         if isinstance(err, InvalidLocationError):
             raise BrokenFileError(
-                f"{file}: 有节点的坐标不可能在地球上 (纬度超过 90 度);经纬度可能写反了,请对调 lat 与 lon 后重新导出",
-                f"{file}: nodes lie at places that are not on earth (latitude above 90); latitude and longitude may be "
-                "swapped: exchange lat and lon and export it again",
+                f"{file}: 有节点的坐标不可能在地球上 ({reason});经纬度可能写反了,请核对并对调 lat 与 lon 后重新导出",
+                f"{file}: nodes lie at places that are not on earth ({reason}); latitude and longitude may be swapped: "
+                "look, exchange lat and lon, and export it again",
             ) from err
         raise BrokenFileError(
             f"{file}: 无法作为 OSM 文件读取 ({reason});文件可能不完整、格式与后缀不符或不是 OSM 数据,请重新下载",
