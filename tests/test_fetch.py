@@ -612,7 +612,9 @@ def test_a_study_turns_from_synthetic_to_observed_by_data_alone(server, toy):
     ]
     after = bg.run(toy, write=False)
     assert after.kind == "derived"
-    assert Context(after).warning() == ""
+    assert Context(after).warning() == "来源未登记：district.geojson、townships.geojson。", (
+        "observed, but nobody says by whom"
+    )
     assert after.record["inputs"]["inputs.osm"]["file"] == "streets.osm.pbf"
     assert after.record["study"]["inputs"]["osm"] == "fetched/streets.osm.pbf"
     assert any("2020" in w[1] and "2026" in w[1] for w in after.warnings)

@@ -51,6 +51,7 @@ def test_every_output_of_a_study_without_directions(bare, tmp_path):
     shown = (bare.study.maps / "district.html").read_text(encoding="utf-8")
     name = landuse_classes()["070102"]["name"]
     assert name in shown or json.dumps(name)[1:-1] in shown, "a class without a name in the file has the official one"
+    assert "来源未登记" in (bare.study.maps / "nearest.html").read_text(encoding="utf-8"), "no manifest lists its files"
     files, _ = write_report(bare, tmp_path / "report", formats=["html"])
     assert files
     assert write_exports(bare, tmp_path / "export", formats=["xlsx", "qgis", "dxf"])

@@ -268,11 +268,17 @@ class Context:
         synthetic = self._titles("synthetic")
         if not synthetic and self.results.kind == "synthetic":
             synthetic = [t("data")]
+        said = []
         if synthetic and assumed:
-            return t("warn_synthetic_assumed", list=self._some(synthetic), assumed=self._some(assumed))
-        if synthetic:
-            return t("warn_synthetic", list=self._some(synthetic))
-        return t("warn_assumed", assumed=self._some(assumed)) if assumed else ""
+            said.append(t("warn_synthetic_assumed", list=self._some(synthetic), assumed=self._some(assumed)))
+        elif synthetic:
+            said.append(t("warn_synthetic", list=self._some(synthetic)))
+        elif assumed:
+            said.append(t("warn_assumed", assumed=self._some(assumed)))
+        unlisted = [d.path for d in self.results.datasets if not d.source and not d.licence]
+        if unlisted:
+            said.append(t("warn_unlisted", list=self._some(unlisted)))
+        return (" " if t.lang == "en" else "").join(said)
 
     def _some(self, words: list[str], most: int = 3) -> str:
         words = list(dict.fromkeys(words))
