@@ -35,7 +35,7 @@ from bishan_gis.output.maps.context import Context
 from bishan_gis.sources.datasets import file_sha256, load_datasets
 from bishan_gis.sources.fetch.clip import clip_osm
 from bishan_gis.sources.fetch.content import is_pbf, is_tiff, is_xml
-from bishan_gis.sources.fetch.http import _moved, download
+from bishan_gis.sources.fetch.http import _moved, ask_text, download
 from bishan_gis.sources.fetch.overpass import fetch_tiles, merge_tiles, plan_tiles, tile_query
 from bishan_gis.sources.fetch.rasters import cut_rasters
 from bishan_gis.sources.fetch.record import record_dataset
@@ -90,6 +90,47 @@ def test_what_a_server_asks_to_wait_is_waited(server, tmp_path):
     server.on("/f", Reply(status=429, headers={"Retry-After": late}))
     with pytest.raises(NetworkError, match="come back in"):
         get(server, tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("status", [429, 504])
+@pytest.mark.parametrize("how", [{"cut": 40}, {"block": 50, "rest_s": 9.0}, {"block": 1, "rest_s": 0.03}])
+def test_a_status_whose_page_breaks_off_still_means_what_it_says(server, tmp_path, status, how):
+    """Cut, silent or one byte at a time: the next try counts, and no disk is blamed."""
+    server.on("/f", Reply(BUSY_PAGE * 9, status=status, **how), BODY)
+    get(server, tmp_path / "a.tif", web={"timeout_s": 0.2})
+    assert (tmp_path / "a.tif").read_bytes() == BODY
+    server.on("/f", Reply(BUSY_PAGE, status=404, **how))
+    with pytest.raises(NetworkError, match="refused"):
+        get(server, tmp_path / "b.tif", web={"timeout_s": 0.2})
+    server.on("/status", Reply(b"Rate limit: 2\n" + b" " * 9_000, **how))
+    assert ask_text(quick_web([], timeout_s=0.2), f"{server.url}/status") in (None, "Rate limit: 2\n".ljust(40))
+
+
+def test_a_trickle_is_slow_from_its_first_byte(server, tmp_path):
+    server.on("/f", Reply(BODY, block=1, rest_s=0.03), BODY)
+    waits: list[float] = []
+    get(server, tmp_path / "a.tif", waits, web={"timeout_s": 0.2, "slow_bytes_s": 1e3})
+    assert (tmp_path / "a.tif").read_bytes() == BODY
+    assert len(waits) == 1
+    assert "Range" not in server.asked[1].headers
+
+
+@pytest.mark.parametrize("location", ["http://h:99999999/", "http://[::1/", "http://h:x/", "//[", "http://\xff\xfe:1/"])
+def test_a_redirect_to_what_is_no_address(server, tmp_path, location):
+    server.on("/f", Reply(status=302, headers={"Location": location}))
+    with pytest.raises(NetworkError, match="sent on to"):
+        get(server, tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Retry-After": "\xb2"}, {"Retry-After": "Mon, 99 Foo 0000 99:99:99 -0000"}, {"Content-Range": "bytes */\xb2"}],
+)
+def test_headers_that_are_no_numbers_are_as_none(server, tmp_path, headers):
+    waits: list[float] = []
+    server.on("/f", Reply(status=429, headers=headers), BODY)
+    get(server, tmp_path / "a.tif", waits)
+    assert waits == [2]
 
 
 @pytest.mark.parametrize("first", [Reply(BODY, cut=30_000), Reply(BODY, cut=10)])

@@ -121,8 +121,7 @@ def ask_text(web: Web, url: str, *, max_bytes: int = 100_000) -> str | None:
         with _open(web, url, {"Accept-Encoding": "identity"}, None) as (response, _):
             if response.status_code != 200:
                 return None
-            body = next(response.iter_content(max_bytes), b"")
-            return str(body.decode("utf-8", errors="replace"))
+            return _short(web, response, max_bytes).decode("utf-8", errors="replace")
     except (_AgainError, NetworkError):
         return None
 
@@ -167,7 +166,7 @@ def _attempt(
             drop_part(part)
             raise _AgainError(*_CHANGED)
         if status not in (200, 206):
-            _refuse(response, url)
+            _refuse(web, response, url)
         if status == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {held}-"):
             drop_part(part)
             raise _AgainError(*_ELSEWHERE)
@@ -210,14 +209,14 @@ def _receive(
             while block := response.raw.read1(_BLOCK, decode_content=True):
                 if not looked:
                     head += block
-                    if len(head) < 64 and (not total or len(head) < total):
-                        continue
-                    _look(url, head, check)
-                    looked, block = True, head
+                    block = b""
+                    if len(head) >= 64 or 0 < total <= len(head):
+                        _look(url, head, check)
+                        looked, block = True, head
                 out.write(block)
                 got += len(block)
                 _check_size(web, url, got)
-                if progress:
+                if progress and looked:
                     progress(got, max(total, got) if total else 0)
                 if web.clock() - since > web.timeout_s:
                     if got - there < web.slow_bytes_s * web.timeout_s:
@@ -231,6 +230,21 @@ def _receive(
         raise _AgainError(*_silence(err), got=got) from err
     if total and got != total:
         raise _AgainError(f"传输中断 ({got:,} / {total:,} 字节)", f"cut off after {got:,} of {total:,} bytes", got=got)
+
+
+def _short(web: Web, response: Any, most: int) -> bytes:
+    """Return the begin of an answer; what is not here within `timeout_s` in all is not waited for."""
+    from urllib3.exceptions import HTTPError
+
+    out, since = b"", web.clock()
+    try:
+        while len(out) < most and (block := response.raw.read1(_BLOCK, decode_content=True)):
+            out += block
+            if web.clock() - since > web.timeout_s:
+                raise _AgainError(*_SLOW)
+    except HTTPError as err:
+        raise _AgainError(*_silence(err)) from err
+    return out[:most]
 
 
 def _look(url: str, head: bytes, check: Check) -> None:
@@ -252,6 +266,8 @@ def _open(
     at, verb = url, method or ("GET" if data is None else "POST")
     with requests.Session() as session:
         session.headers["User-Agent"] = web.agent
+        # Else `requests` reads where a redirect leads, and all of its page, before it is looked at here.
+        session.get_redirect_target = lambda _: None  # type: ignore[method-assign]
         for _ in range(_MOST_MOVES + 1):
             try:
                 response = session.request(
@@ -277,11 +293,17 @@ def _open(
 
 def _moved(web: Web, at: str, location: str) -> str:
     """Return where a redirect leads, if one may go there."""
-    there = urljoin(at, location)
-    old, new = urlsplit(at), urlsplit(there)
-    ours, host = (old.hostname or "").removeprefix("www."), (new.hostname or "").removeprefix("www.")
+    try:
+        there = urljoin(at, location)
+        old, new = urlsplit(at), urlsplit(there)
+        ours, host = (old.hostname or "").removeprefix("www."), (new.hostname or "").removeprefix("www.")
+        same = host == ours and (new.port == old.port or new.scheme != old.scheme)
+    except ValueError as err:  # a port or host that cannot be
+        raise NetworkError(
+            f"{at}: 被转向到无效地址 {location[:100]!r};请检查 [fetch] 中的地址",
+            f"{at}: sent on to what is no address, {location[:100]!r}; check the address in [fetch]",
+        ) from err
     listed = {h.lower() for h in web.hosts}
-    same = host == ours and (new.port == old.port or new.scheme != old.scheme)
     below = host.endswith("." + ours) and new.scheme == "https"
     safe = new.scheme == "https" or (new.scheme == "http" and old.scheme == "http")
     if safe and host and (same or below or host in listed or (new.hostname or "") in listed):
@@ -294,10 +316,13 @@ def _moved(web: Web, at: str, location: str) -> str:
     )
 
 
-def _refuse(response: Any, url: str) -> None:
-    """Raise what a status means: try again, or not."""
+def _refuse(web: Web, response: Any, url: str) -> None:
+    """Raise what a status means: try again, or not. Its page may come or break off."""
     status = response.status_code
-    said = page_title(next(response.iter_content(4096), b"")) or response.reason or ""
+    try:
+        said = page_title(_short(web, response, 4096)) or response.reason or ""
+    except _AgainError:
+        said = response.reason or ""
     if status in _AGAIN:
         wait = _retry_after(response.headers.get("Retry-After"))
         raise _AgainError(
@@ -313,11 +338,11 @@ def _retry_after(text: str | None) -> float | None:
     """Return the seconds that a server asks to wait: a number or a date."""
     if not text:
         return None
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text.strip())
     try:
         return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
@@ -360,7 +385,7 @@ def _silence(err: Exception) -> tuple[str, str]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.strip().isdigit() else None
+    return int(text) if text and text.strip().isdecimal() and len(text) < 20 else None
 
 
 @contextmanager
