@@ -13,6 +13,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from toy_study import write_toy_study
@@ -20,8 +21,10 @@ from typer.testing import CliRunner
 
 from bishan_gis.cli import app
 from bishan_gis.errors import OutputError
-from bishan_gis.output import journal
 from bishan_gis.output.files import Staging
+from bishan_gis.sources import journal
+from bishan_gis.sources.datasets import check_datasets, study_datasets
+from bishan_gis.sources.fetch.store import FetchedSet
 
 ROOT = Path(__file__).parent.parent
 OLD = {"a.csv": "old a", "b.csv": "old b", "gone.csv": "old only", "run.json": ""}
@@ -100,6 +103,48 @@ def in_child(work):
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_fetch_killed_at_every_change_of_the_disk(tmp_path):
+    """Streets, their extent and the list of both are of one fetch, for whoever reads next."""
+    folder = tmp_path / "data/raw/fetched"
+    study = SimpleNamespace(fetched=folder, datasets=None)
+    known = {"title": "t", "source": "s", "licence": "l", "kind": "observed"}
+
+    def fetch(which):
+        with FetchedSet(folder) as new:
+            for name in ("streets.osm.pbf", "streets_extent.geojson"):
+                new.path(name).write_text(which)
+                new.enter(name, {**known, "date": which})
+            new.commit()
+
+    fetch("2020")
+    kept = tmp_path / "kept"
+    shutil.copytree(folder, kept)
+    seen, step = [], 0
+    while not seen or seen[-1][0] != 0:
+        step += 1
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
+
+        def work(step=step):
+            with after(step, die):
+                fetch("2024")
+
+        code = in_child(work)
+        used, notes = check_datasets(study_datasets(study))
+        assert (len(used), notes) == (2, [])
+        texts = {p.read_text() for p in folder.glob("streets*")}
+        assert texts == {d.date for d in used.values()}
+        seen.append((code, texts.pop()))
+        fetch("2024")
+        assert sorted(p.name for p in folder.iterdir()) == [
+            "datasets.toml",
+            "streets.osm.pbf",
+            "streets_extent.geojson",
+        ]
+    assert len({w for c, w in seen if c == -signal.SIGKILL}) == 2
+    assert [w for _, w in seen] == sorted(w for _, w in seen)
 
 
 def test_killed_at_every_change_of_the_disk(places):

@@ -112,7 +112,7 @@ class Stress:
 
     def _problems(self) -> list[str]:
         """Complete what was begun and compare."""
-        from bishan_gis.output.journal import recover
+        from bishan_gis.sources.journal import recover
 
         recover([f for f in self._outputs() if f.is_dir()])
         state = self._state()

@@ -1,7 +1,7 @@
 """Writing so that outputs appear whole or not at all.
 
 Everything is first written to a hidden folder beside its place (same file system). Only when all of it stands is it
-moved into place as one set (:mod:`bishan_gis.output.journal`). A failure before that leaves the last result untouched;
+moved into place as one set (:mod:`bishan_gis.sources.journal`). A failure before that leaves the last result untouched;
 a kill during it is completed by whoever writes there next.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 
 from bishan_gis.errors import BishanGisError, OutputError
-from bishan_gis.output.journal import HIDDEN, Move, commit_set, hold, locked
 from bishan_gis.sources.datasets import file_sha256
+from bishan_gis.sources.journal import HIDDEN, Move, commit_set, hold, locked
 
 __all__ = ["Staging"]
 

@@ -120,7 +120,12 @@ def study_datasets(study: Study) -> dict[Path, Dataset]:
     ------
     MissingFileError, DatasetError
         A manifest is not there or wrong.
+    OutputError
+        A killed ``fetch`` left a set half moved, and it cannot be completed here.
     """
+    from bishan_gis.sources.journal import recover_unfinished
+
+    recover_unfinished(study.fetched)
     fetched = study.fetched / "datasets.toml"
     out = load_datasets(fetched) if fetched.exists() and fetched != study.datasets else {}
     return out | (load_datasets(study.datasets) if study.datasets else {})

@@ -20,7 +20,7 @@ _HEAD = "# Written by `bishan-gis fetch`: what was fetched, from where, and its 
 _TABLE = re.compile(r"^[ \t]*\[", re.M)
 
 
-def record_dataset(manifest: Path, entry: Mapping[str, str | int]) -> None:
+def record_dataset(manifest: Path, entry: Mapping[str, str | int], *, draft: Path | None = None) -> None:
     """Enter a file in a manifest, or bring its entry up to date.
 
     Parameters
@@ -29,6 +29,8 @@ def record_dataset(manifest: Path, entry: Mapping[str, str | int]) -> None:
         ``datasets.toml``; made where it is not there.
     entry : mapping
         Keys and values of the entry; ``path`` says which one it is.
+    draft : pathlib.Path, optional
+        Where the new text goes instead; what it says already is kept.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def record_dataset(manifest: Path, entry: Mapping[str, str | int]) -> None:
     -----
     Comments, order and the other entries are kept byte for byte. The file is replaced in one step.
     """
-    text = _read(manifest)
+    text = _read(draft if draft and draft.exists() else manifest)
     lines = [f"{k} = {_value(entry[k])}" for k in _ORDER if k in entry]
     block = "\n".join(["[[dataset]]", *lines]) + "\n"
     span = _find(text, str(entry["path"]))
@@ -50,7 +52,8 @@ def record_dataset(manifest: Path, entry: Mapping[str, str | int]) -> None:
     else:
         new = text[: span[0]] + block + text[span[1] :]
     _same_but(manifest, text, new, str(entry["path"]))
-    _write(manifest, new)
+    mode = manifest.stat().st_mode & 0o777 if manifest.exists() else 0o644
+    _write(draft or manifest, new, mode)
 
 
 def _value(value: str | int) -> str:
@@ -111,7 +114,7 @@ def _same_but(manifest: Path, old: str, new: str, path: str) -> None:
         )
 
 
-def _write(manifest: Path, text: str) -> None:
+def _write(manifest: Path, text: str, mode: int) -> None:
     name = ""
     try:
         manifest.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +123,6 @@ def _write(manifest: Path, text: str) -> None:
             out.write(text.encode("utf-8"))
             out.flush()
             os.fsync(out.fileno())
-        mode = manifest.stat().st_mode & 0o777 if manifest.exists() else 0o644
         Path(name).chmod(mode)
         Path(name).replace(manifest)
     except OSError as err:

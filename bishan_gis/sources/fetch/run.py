@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 from bishan_gis import __version__
 from bishan_gis.crs import WGS84, load_crs
 from bishan_gis.errors import OutputError, StudyError
-from bishan_gis.sources.datasets import file_sha256
 from bishan_gis.sources.fetch.clip import Clipped, clip_osm
 from bishan_gis.sources.fetch.elevation import elevation_tiles, fetch_elevation
 from bishan_gis.sources.fetch.extract import extract_reach, fetch_extract
 from bishan_gis.sources.fetch.http import ask_size
 from bishan_gis.sources.fetch.overpass import fetch_tiles, merge_tiles, old_answers, plan_tiles
 from bishan_gis.sources.fetch.population import fetch_population
-from bishan_gis.sources.fetch.record import record_dataset
+from bishan_gis.sources.fetch.store import FetchedSet
 from bishan_gis.sources.fetch.web import Web
 from bishan_gis.study_choices import extent_file
 
@@ -194,6 +193,11 @@ def _unnamed(study: Study, item: dict[str, Any]) -> tuple[str, str]:
     )
 
 
+def _entry(what: str, url: str, when: str) -> dict[str, str | int]:
+    known = {k: v for k, v in _sources()[what].items() if k != "file"}
+    return {**known, "date": when} | ({"url": url} if url else {})
+
+
 @dataclass
 class _Run:
     """One call of `fetch_study`."""
@@ -255,49 +259,44 @@ class _Run:
             requests, stamps = len(tiles.files), tiles.stamps
             source = merged = self.cache / "merged.osm.pbf"
             merge_tiles(tiles.files, merged, stamp=min(stamps, default=""))
-        ready = target.with_name("writing-" + target.name)
-        try:
-            cut = clip_osm(source, ready, self.area)
-            ready.replace(target)
-        finally:
-            for file in (ready, merged):
-                if file is not None:
-                    file.unlink(missing_ok=True)
-        self._extent(reach, target)
+        with FetchedSet(target.parent) as new:
+            try:
+                cut = clip_osm(source, new.path(target.name), self.area)
+            finally:
+                if merged is not None:
+                    merged.unlink(missing_ok=True)
+            when = (cut.stamp or min(stamps, default=""))[:10] or self.today.isoformat()
+            new.enter(target.name, _entry("osm", url, when))
+            self._extent(new, reach, extent_file(target).name)
+            new.commit()
         self._judge(cut, stamps)
-        when = (cut.stamp or min(stamps, default=""))[:10] or self.today.isoformat()
-        self._enter("osm", target, url, when)
         return self._item("osm", [url], requests, target.stat().st_size, when)
 
     def elevation(self) -> dict[str, Any]:
         """Fetch heights."""
         target, template = _file(self.study, "elevation"), self.study.fetch.elevation
-        ready = target.with_name("writing-" + target.name)
         step = self.report("高程 elevation")
-        try:
-            urls = fetch_elevation(self.web, template, self.area, ready, self.cache, progress=step)
-            ready.replace(target)
-        finally:
-            ready.unlink(missing_ok=True)
         when = _sources()["elevation"]["date"]
-        self._enter("elevation", target, template, when)
+        with FetchedSet(target.parent) as new:
+            ready = new.path(target.name)
+            urls = fetch_elevation(self.web, template, self.area, ready, self.cache, progress=step)
+            new.enter(target.name, _entry("elevation", template, when))
+            new.commit()
         return self._item("elevation", urls, len(urls), target.stat().st_size, when)
 
     def population(self) -> dict[str, Any]:
         """Fetch people."""
         settings, target = self.study.fetch, _file(self.study, "population")
-        ready = target.with_name("writing-" + target.name)
         step = self.report("人口 population")
-        try:
+        with FetchedSet(target.parent) as new:
+            ready = new.path(target.name)
             fetch_population(self.web, settings.population, self.area, ready, self.cache, progress=step)
-            ready.replace(target)
-        finally:
-            ready.unlink(missing_ok=True)
-        self._enter("population", target, settings.population, settings.population_date)
+            new.enter(target.name, _entry("population", settings.population, settings.population_date))
+            new.commit()
         url, size = settings.population, target.stat().st_size
         return self._item("population", [url], 1, size, settings.population_date)
 
-    def _extent(self, reach: BaseGeometry | None, osm: Path) -> None:
+    def _extent(self, new: FetchedSet, reach: BaseGeometry | None, name: str) -> None:
         """Write how far the streets reach: what was asked for, as far as the source holds it."""
         from shapely.geometry import mapping
 
@@ -310,13 +309,10 @@ class _Run:
                     f"the streets do not cover {lost:.1%} of the study and its buffer; answers there are unknown",
                 )
             )
-        file = extent_file(osm)
         feature = {"type": "Feature", "properties": {"kind": "derived"}, "geometry": mapping(ground)}
         text = json.dumps({"type": "FeatureCollection", "features": [feature]})
-        ready = file.with_name("writing-" + file.name)
-        ready.write_text(text, encoding="utf-8")
-        ready.replace(file)
-        self._enter("extent", file, "", self.today.isoformat())
+        new.path(name).write_text(text, encoding="utf-8")
+        new.enter(name, _entry("extent", "", self.today.isoformat()))
 
     def _judge(self, cut: Clipped, stamps: list[str]) -> None:
         """Say what a reader should know of the streets that came."""
@@ -335,14 +331,6 @@ class _Run:
                     f"the tiles are of different times: {min(stamps)} to {max(stamps)}",
                 )
             )
-
-    def _enter(self, what: str, file: Path, url: str, when: str) -> None:
-        known = {k: v for k, v in _sources()[what].items() if k != "file"}
-        entry: dict[str, str | int] = {**known, "path": file.name, "date": when, "sha256": file_sha256(file)}
-        entry["bytes"] = file.stat().st_size
-        if url:
-            entry["url"] = url
-        record_dataset(self.study.fetched / "datasets.toml", entry)
 
     def _item(self, what: str, urls: list[str], requests: int, size: int | None, when: str) -> dict[str, Any]:
         known = _sources()[what]

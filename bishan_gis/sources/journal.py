@@ -30,7 +30,7 @@ try:
 except ImportError:  # not on Windows: no locks there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["HIDDEN", "Move", "commit_set", "flush", "hold", "locked", "recover"]
+__all__ = ["HIDDEN", "Move", "commit_set", "flush", "hold", "locked", "recover", "recover_unfinished"]
 
 #: How hidden folders begin.
 HIDDEN = ".writing-"
@@ -155,6 +155,31 @@ def recover(folders: Iterable[Path]) -> None:
     """
     with locked(folders):
         pass
+
+
+def recover_unfinished(folder: Path) -> None:
+    """Complete the sets of a folder that a killed process had begun to move; nothing else is touched.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A folder that is read, there or not.
+
+    Raises
+    ------
+    OutputError
+        It may not be written, or another process writes there all the time.
+    """
+    if not any(folder.glob(f"{_JOURNAL}*.json")):
+        return
+    try:
+        recover([folder])
+    except OSError as err:
+        raise OutputError(
+            f"{folder}: 上次写入中断,无法补完: {err.strerror or err};请用有写权限的账户再运行一次",
+            f"{folder}: a write was interrupted and cannot be completed: {err.strerror or err}; run once as a user "
+            "who may write there",
+        ) from err
 
 
 def commit_set(ident: str, folders: Sequence[Path], moves: Sequence[Move], removes: Sequence[Move] = ()) -> None:
