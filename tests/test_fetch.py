@@ -37,6 +37,7 @@ from bishan_gis.sources.fetch.clip import clip_osm
 from bishan_gis.sources.fetch.content import is_pbf, is_tiff, is_xml
 from bishan_gis.sources.fetch.http import _moved, ask_text, download
 from bishan_gis.sources.fetch.overpass import fetch_tiles, merge_tiles, plan_tiles, tile_query
+from bishan_gis.sources.fetch.parts import kept_name
 from bishan_gis.sources.fetch.rasters import cut_rasters
 from bishan_gis.sources.fetch.record import record_dataset
 from bishan_gis.sources.fetch.run import fetch_study, study_area
@@ -845,6 +846,31 @@ def test_heights_and_people_by_address(server, toy, tmp_path):
     assert len(server.asked) == asked
 
 
+def test_an_answer_of_no_use_is_not_kept_and_its_server_named(server, toy, tmp_path):
+    """Without a node in the study, or no raster: the next call asks again and gets the good one."""
+    source = toy.parent / "data/raw/streets.osm"
+    empty = b'<?xml version="1.0"?>\n<osm version="0.6"></osm>\n'
+    server.on("/api/status", SLOTS_FREE)
+    server.on("/api/interpreter", empty)
+    add(toy, f'[fetch]\noverpass = "{server.url}/api"\nelevation = "{server.url}/{{lat}}{{lon}}"\npause_s = 0\n')
+    study = bg.load_study(toy)
+    with pytest.raises(NoDataError, match=rf"answer of {server.url}/api: .*nothing of it") as said:
+        fetch_study(study, only=["osm"], web=quick_web([]), today=TODAY)
+    assert "merged" not in str(said.value)
+    server.on("/api/interpreter", lambda asked: Reply(overpass_xml(source, asked.data)))
+    fetch_study(study, only=["osm"], web=quick_web([]), today=TODAY)
+    west, south, *_ = (int(v) for v in study_area(study).bounds)
+    server.on(f"/N{south}E{west}", BODY, geotiff(tmp_path / "t.tif", west, south + 1, size=1200).read_bytes())
+    with pytest.raises(BrokenFileError, match=rf"answer of {server.url}/"):
+        fetch_study(study, only=["elevation"], web=quick_web([]), today=TODAY)
+    fetch_study(study, only=["elevation"], web=quick_web([]), today=TODAY)
+    # Another server's file of the same name is another file.
+    server.on(f"/new/N{south}E{west}", BODY)
+    add(toy, "", (f"{server.url}/{{lat}}", f"{server.url}/new/{{lat}}"))
+    with pytest.raises(BrokenFileError, match="new"):
+        fetch_study(bg.load_study(toy), only=["elevation"], web=quick_web([]), today=TODAY)
+
+
 def test_offline_opens_no_connection(server, toy, monkeypatch):
     with_kinds(toy)
     serve_toy(server, toy)
@@ -875,7 +901,7 @@ def test_the_command_killed_goes_on(server, toy, tmp_path):
     add(toy, f'[fetch]\nelevation = "{server.url}/{{lat}}_{{lon}}.tif"\n')
     start = "from bishan_gis.cli import main; main()"
     command = [sys.executable, "-c", start, "fetch", str(toy), "--only", "elevation", "--quiet"]
-    part = toy.parent / f"data/raw/fetched/cache{name}.part"
+    part = toy.parent / "data/raw/fetched/cache" / (kept_name(server.url + name) + ".part")
     with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "NO_PROXY": "127.0.0.1"}) as running:
         until = time.monotonic() + 60
         while not (part.exists() and part.stat().st_size > 100_000):

@@ -145,9 +145,8 @@ def _find(source: Path, area: BaseGeometry) -> _Keep:
 
     inside = _nodes_inside(source, area)
     if not len(inside):
-        raise NoDataError(
-            f"{source.name}: 研究区内没有任何对象", f"{source.name}: nothing of it lies in the study area"
-        )
+        zh, en = "OSM 数据: 研究区内没有任何对象", "OSM data: nothing of it lies in the study area"
+        raise NoDataError(zh, en)
     nodes: set[int] = set(inside.tolist())
     inner = frozenset(nodes)
     ways: set[int] = set()

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bishan_gis.sources.fetch.answers import answer_of
 from bishan_gis.sources.fetch.content import is_tiff
 from bishan_gis.sources.fetch.http import download
+from bishan_gis.sources.fetch.parts import kept_name
 from bishan_gis.sources.fetch.rasters import cut_rasters
 from bishan_gis.sources.fetch.web import Web
 
@@ -88,11 +90,12 @@ def fetch_elevation(
     addresses = elevation_tiles(area, template)
     files = []
     for done, url in enumerate(addresses):
-        file = cache / url.rsplit("/", 1)[-1]
+        file = cache / kept_name(url)
         if not file.exists():
             download(web, url, file, check=is_tiff)
         files.append(file)
         if progress:
             progress(done + 1, len(addresses))
-    cut_rasters(files, target, area)
+    with answer_of(web, template, files):
+        cut_rasters(files, target, area)
     return addresses

@@ -1,11 +1,27 @@
-"""Files that have not come whole yet: ``<name>.part``, and beside it how the server marked the file."""
+"""Names of what is kept; what has not come whole yet is ``<name>.part``, beside it how the server marked the file."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from pathlib import Path
 
-__all__ = ["drop_part", "held_part", "marks_file"]
+__all__ = ["drop_part", "held_part", "kept_name", "marks_file"]
+
+
+def kept_name(url: str) -> str:
+    """Return how the file of an address is called where it is kept: another server or folder is another file.
+
+    Examples
+    --------
+    >>> kept_name("https://h/a/N29.tif") == kept_name("https://h/b/N29.tif")
+    False
+    >>> kept_name("https://h/N29.tif?key=1").endswith("-N29.tif")
+    True
+    """
+    last = re.sub(r"[^\w.-]", "_", url.partition("?")[0].rpartition("/")[2])[-60:]
+    return f"{hashlib.sha256(url.encode()).hexdigest()[:20]}-{last}"
 
 
 def marks_file(part: Path) -> Path:

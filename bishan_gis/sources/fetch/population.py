@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bishan_gis.sources.fetch.answers import answer_of
 from bishan_gis.sources.fetch.content import is_tiff
 from bishan_gis.sources.fetch.http import download
+from bishan_gis.sources.fetch.parts import kept_name
 from bishan_gis.sources.fetch.rasters import cut_rasters
 from bishan_gis.sources.fetch.web import Web
 
@@ -50,7 +52,8 @@ def fetch_population(
     BrokenFileError, NoDataError
         It is no raster, or the area has nobody.
     """
-    file = cache / url.rsplit("/", 1)[-1]
+    file = cache / kept_name(url)
     if not file.exists():
         download(web, url, file, check=is_tiff, progress=progress)
-    cut_rasters([file], target, area)
+    with answer_of(web, url, [file]):
+        cut_rasters([file], target, area)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bishan_gis import __version__
 from bishan_gis.crs import WGS84, load_crs
 from bishan_gis.errors import OutputError, StudyError
+from bishan_gis.sources.fetch.answers import answer_of
 from bishan_gis.sources.fetch.clip import Clipped, clip_osm
 from bishan_gis.sources.fetch.elevation import elevation_tiles, fetch_elevation
 from bishan_gis.sources.fetch.extract import extract_reach, fetch_extract
@@ -242,8 +243,10 @@ class _Run:
             step = self.report("街道 streets")
             days = settings.cache_days
             source = fetch_extract(self.web, url, self.cache, today=self.today, keep_days=days, progress=step)
-            reach = extract_reach(self.web, url, source)
             stamps: list[str] = []
+            answers = [source]
+            with answer_of(self.web, url, answers):
+                reach = extract_reach(self.web, url, source)
         else:
             url = settings.overpass.rstrip("/")
             tiles = fetch_tiles(
@@ -257,11 +260,14 @@ class _Run:
                 progress=self.report("街道 streets"),
             )
             requests, stamps = len(tiles.files), tiles.stamps
-            source = merged = self.cache / "merged.osm.pbf"
-            merge_tiles(tiles.files, merged, stamp=min(stamps, default=""))
+            answers, source = tiles.files, self.cache / "merged.osm.pbf"
+            merged = source
         with FetchedSet(target.parent) as new:
             try:
-                cut = clip_osm(source, new.path(target.name), self.area)
+                with answer_of(self.web, url, answers):
+                    if merged is not None:
+                        merge_tiles(answers, merged, stamp=min(stamps, default=""))
+                    cut = clip_osm(source, new.path(target.name), self.area)
             finally:
                 if merged is not None:
                     merged.unlink(missing_ok=True)
