@@ -201,7 +201,11 @@ class _Judge:
 
     def _place(self, setting: str, file: Path, box: Box | None) -> Iterator[Words]:
         """Yield a doubt where a file does not lie where the district does."""
-        if file.name.lower().endswith(_TABLE) or (setting == "inputs.district" and box):
+        if (
+            setting.startswith("transit.")
+            or file.name.lower().endswith(_TABLE)
+            or (setting == "inputs.district" and box)
+        ):
             return
         try:
             mine = self._box(file, setting)

@@ -430,6 +430,8 @@ class Study(_Section):
                     yield f"{setting}.types_csv", self.raw(layer.types_csv)
         if self.inputs.elevation:
             yield "inputs.elevation", self.raw(self.inputs.elevation)
+        for i, feed in enumerate(self.transit.gtfs):
+            yield f"transit.gtfs[{i}]", self.raw(feed)
 
     def label(self) -> str:
         """Return the name in the study's language."""

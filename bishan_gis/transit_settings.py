@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -58,6 +59,13 @@ class Transit(Section):
     def _date(self) -> Transit:
         if self.gtfs and not self.date:
             raise wrong(*("使用 gtfs 时须给出 date", "gtfs needs a date"))
+        try:
+            if self.date and dt.date.fromisoformat(self.date).isoformat() != self.date:
+                raise ValueError(self.date)
+        except ValueError as err:
+            raise wrong(
+                f"date = {self.date} 不是日期; 应为 YYYY-MM-DD", f"date = {self.date} is no date; write YYYY-MM-DD"
+            ) from err
         return self
 
     @property

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bishan_gis.access.measure_choices import open_facilities
 from bishan_gis.access.study_measures import check_services, compute_measures, measure_services, zone_measures
-from bishan_gis.access.study_transit import study_timetable, transit_measure
+from bishan_gis.access.study_transit import study_timetable, transit_measure, window_notes
 from bishan_gis.places.entrances import find_access_points
 from bishan_gis.places.zones import zone_columns
 from bishan_gis.schema import weakest_kind
@@ -89,6 +89,7 @@ def run_measures(
     if rides:
         check_services(rides, set(facilities["service"]))
         timetable = study_timetable(study, facilities)
+        notes += [*timetable.notes, *window_notes(timetable, study, max(m.search_min for m in rides))]
         ridden = {}
         for m in rides:
             there, said, guessed = open_facilities([m], facilities[facilities["service"].isin(m.services)])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bishan_gis.study import Study
     from bishan_gis.transit_settings import TransitLine
 
-__all__ = ["study_timetable", "transit_measure"]
+__all__ = ["study_timetable", "transit_measure", "window_notes"]
 
 #: Of routes that say nothing: stops included [km/h]. [P]
 _SPEED_KMH = {"subway": 35.0, "train": 50.0, "light_rail": 30.0, "monorail": 30.0, "ferry": 15.0}
@@ -65,6 +65,37 @@ def study_timetable(study: Study, facilities: gpd.GeoDataFrame) -> Timetable:
     if not any(len(p.trip) for p in parts):
         raise NoDataError("[transit] 没有任何班次", "[transit] holds no trip")  # noqa: EM101
     return join_timetables(parts)
+
+
+def window_notes(timetable: Timetable, study: Study, longest_min: float) -> list[tuple[str, str]]:
+    """Say where nothing leaves in the window of departures, or so long after it that it would count.
+
+    Parameters
+    ----------
+    timetable : Timetable
+        From :func:`study_timetable`.
+    study : Study
+        For the window.
+    longest_min : float
+        Longest time that counts [min].
+
+    Returns
+    -------
+    list of (zh, en)
+        One note, or nothing.
+    """
+    window = study.transit.window
+    begin, end = (clock_s(t) for t in window)
+    leave = timetable.depart_s
+    if ((leave >= begin) & (leave <= end + longest_min * 60)).any():
+        return []
+    named = "-".join(window)
+    return [
+        (
+            f"公交: 出发时段 {named} 及其后 {longest_min:g} 分钟内没有班次;所得时间均为步行",
+            f"transit: nothing leaves in the window {named} or {longest_min:g} min after it: all times are on foot",
+        )
+    ]
 
 
 def _lines(lines: Sequence[TransitLine], facilities: gpd.GeoDataFrame) -> Timetable:
@@ -163,8 +194,8 @@ def transit_measure(
     Returns
     -------
     pandas.DataFrame
-        Rows as :func:`bishan_gis.access.study_measures.compute_measures` gives them; ``unknown_from_s`` is NaN: what
-        lies beyond the data could only shorten a time.
+        Rows as :func:`bishan_gis.access.study_measures.compute_measures` gives them: times beyond the cutoff too.
+        ``unknown_from_s`` is NaN: what lies beyond the data could only shorten a time.
     """
     settings = study.transit
     cutoff_s = measure.search_min * 60
@@ -181,6 +212,7 @@ def transit_measure(
         max_walk_s=settings.max_walk_min * 60,
         board_slack_s=settings.board_slack_s,
         max_snap_m=study.walk.max_snap_m,
+        beyond=True,
     )
     return pd.DataFrame(
         {

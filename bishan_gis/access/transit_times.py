@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.place_tables import place_table, whole_ms
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import InputError
@@ -57,6 +58,7 @@ def transit_times(
     board_slack_s: float = 60.0,
     max_snap_m: float = 300.0,
     threads: int = 2,
+    beyond: bool = False,
 ) -> pd.DataFrame:
     """Find the time from every origin to the nearest destination of each service, over a window of departures.
 
@@ -87,14 +89,16 @@ def transit_times(
         Places and stops farther from every street are off the network [m].
     threads : int
         For the walks.
+    beyond : bool
+        Also give times above the cutoff; their status stays ``beyond_cutoff``.
 
     Returns
     -------
     pandas.DataFrame
         One row per service, percentile and origin: ``origin_id, service, percentile, cost_s`` [s, NaN where above the
-        cutoff]``, share_within`` (of the departures that arrive within the cutoff)``, status`` (``reached,
-        beyond_cutoff, off_network``). What lies beyond the data, and vehicles that are not in the timetable, could only
-        shorten a time.
+        cutoff unless `beyond`]``, share_within`` (of the departures that arrive within the cutoff)``, status``
+        (``reached, beyond_cutoff, off_network``). What lies beyond the data, and vehicles that are not in the
+        timetable, could only shorten a time.
 
     Raises
     ------
@@ -131,9 +135,9 @@ def transit_times(
     for name, rows in destinations.groupby(service.to_numpy(), sort=True):
         egress = here.to_stops(rows)
         profiles = scan_connections(timetable, egress, here.transfers, board_slack_s=board_slack_s)
-        direct = here.direct(rows, cutoff_s)
+        direct = here.direct(rows, np.inf if beyond else cutoff_s)
         cost_ms = arrivals(profiles, here.access, times, direct, board_slack_s=board_slack_s)
-        frames += _rows(str(name), origins["origin_id"], cost_ms, off, percentiles, cutoff_s)
+        frames += _rows(str(name), origins["origin_id"], cost_ms, off, percentiles, cutoff_s, beyond=beyond)
     columns = ["origin_id", "service", "percentile", "cost_s", "share_within", "status"]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
@@ -187,6 +191,12 @@ class _Walks:
 
     def direct(self, places: pd.DataFrame, cutoff_s: float) -> NDArray[np.int64]:
         """Return the walk from each origin to the nearest of the places [ms]."""
+        if np.isinf(cutoff_s):
+            some = places.assign(service="any")
+            found = nearest_cost(*self.streets, self.origins, some, search_s=cutoff_s, **self.common).table
+            first = found["value"].to_numpy(dtype=np.float64)
+            known = np.isfinite(first)
+            return np.where(known, np.rint(np.where(known, first, 0) * 1000), NEVER).astype(np.int64)
         origin, _, cost_ms = self._matrix(self.origins, places, cutoff_s)
         out = np.full(len(self.origins), NEVER)
         np.minimum.at(out, origin, cost_ms)
@@ -208,6 +218,8 @@ def _rows(
     off: NDArray[np.bool_],
     percentiles: Sequence[float],
     cutoff_s: float,
+    *,
+    beyond: bool,
 ) -> list[pd.DataFrame]:
     ranked = np.sort(cost_ms, axis=1)
     n = ranked.shape[1]
@@ -219,7 +231,7 @@ def _rows(
         taken = ranked[:, k - 1]
         here = taken <= limit
         frame = pd.DataFrame({"origin_id": ids.to_numpy(), "service": service, "percentile": float(p)})
-        frame["cost_s"] = np.where(here, taken / 1000, np.nan)
+        frame["cost_s"] = np.where(here | (beyond & ~off & (taken < NEVER)), taken / 1000, np.nan)
         frame["share_within"] = within
         frame["status"] = np.select([off, here], ["off_network", "reached"], "beyond_cutoff")
         out.append(frame)

@@ -269,7 +269,7 @@ def task_key(study: Study, code: str) -> str:
     """
     from bishan_gis.sources.datasets import file_sha256
 
-    wanted = {study.file, *(path for _, path in study.input_files()), *map(study.raw, study.transit.gtfs)}
+    wanted = {study.file, *(path for _, path in study.input_files())}
     if study.datasets:
         wanted.add(study.datasets)
     settings = study.model_dump(mode="json", exclude={"paths", "fetch"})

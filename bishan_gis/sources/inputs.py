@@ -11,6 +11,7 @@ from bishan_gis.crs import WGS84, check_study_crs, load_crs
 from bishan_gis.errors import MissingFileError, SchemaError
 from bishan_gis.sources.bounds import check_layer_place, check_overlap
 from bishan_gis.sources.datasets import Dataset, check_datasets, mixed_inputs, study_datasets
+from bishan_gis.sources.gtfs import load_gtfs, trips_on
 from bishan_gis.sources.layers import load_layer
 from bishan_gis.sources.osm import OsmData, load_osm
 from bishan_gis.sources.place_inputs import input_datum, load_places, name_prefixes, shift_notes, unused_rows
@@ -31,6 +32,8 @@ __all__ = ["StudyData", "load_inputs"]
 
 
 _AREAS = ("inputs.district", "inputs.townships", "inputs.osm_extent", "inputs.landuse", "directions.layer")
+#: Settings whose files times on foot and people do not rest on.
+_APART = ("siting.", "transit.")
 
 
 @dataclass(eq=False)
@@ -128,7 +131,7 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
         checked = [f for f in files.values() if study.datasets or f.resolve() in listed]
         known, warned = check_datasets(listed, checked)
         notes += warned
-    kinds = {s: known[path].kind for s, path in files.items() if path in known and not s.startswith("siting.")}
+    kinds = {s: known[path].kind for s, path in files.items() if path in known and not s.startswith(_APART)}
     settings = study.inputs
     crs = load_crs(study.crs, where=f"{study.file.name}: crs")
     total = len(files)
@@ -185,6 +188,9 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
     if lines is not None:
         lines, said = prepare_lines(lines, where="inputs.control_lines")
         notes += said
+    for setting, path in files.items():
+        if setting.startswith("transit.gtfs"):
+            trips_on(load_gtfs(path), study.transit.date)  # without a trip on that day it is no use
     own = maybe("directions.layer", study.directions.layer)
     for name in SITE_LAYERS:
         # Read to be checked; siting reads them again, and times and people do not rest on them.

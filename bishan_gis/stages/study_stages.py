@@ -71,8 +71,8 @@ class StudyStages:
             load_inputs(study)  # names what is missing
         self.hashes = {setting: _file_hash(path, store.file_digest) for setting, path in self.files.items()}
         listed = self.store.keep("datasets", self._manifests(), self._check_files, TABLES).value
-        # What only siting reads is not what times and people rest on.
-        own = [s for s in self.files if not s.startswith("siting.")]
+        # What only siting and transit read is not what times on foot and people rest on.
+        own = [s for s in self.files if not s.startswith(("siting.", "transit."))]
         self.kinds: dict[str, str] = {s: listed["kinds"].get(s, "observed") for s in own}
         self.datums: dict[str, str] = listed["datums"]
         for setting, spec in self._specs().items():
