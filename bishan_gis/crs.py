@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError as ProjError
+from pyproj.exceptions import ProjError as OperationError
 
 from bishan_gis.errors import CrsError
 
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["WGS84", "areas_km2", "check_metric", "check_study_crs", "load_crs", "to_lonlat", "to_working"]
+__all__ = [
+    "WGS84",
+    "areas_km2",
+    "check_metric",
+    "check_study_crs",
+    "datum_notes",
+    "load_crs",
+    "to_lonlat",
+    "to_working",
+]
 
 WGS84 = CRS.from_epsg(4326)
 _MAX_SCALE_ERROR = 1e-3
@@ -40,6 +50,55 @@ def load_crs(text: str, *, where: str = "crs") -> CRS:
             f"{where}: 无法识别坐标系 {text!r};请写成 EPSG:4544 这样的代码",
             f"{where}: unknown coordinate system {text!r}; write a code such as EPSG:4544",
         ) from err
+
+
+def datum_notes(crs: CRS, x: float, y: float, *, where: str) -> list[tuple[str, str]]:
+    """Say where PROJ does not know how a datum lies to WGS84 and takes them for the same.
+
+    Parameters
+    ----------
+    crs : pyproj.CRS
+        Of a layer or of the study.
+    x, y : float
+        A place in it, in its units: what PROJ knows depends on the region.
+    where : str
+        What the reader knows it as.
+
+    Returns
+    -------
+    list of (zh, en)
+        One note, or nothing: CGCS2000 is WGS84 to less than 1 m, whatever PROJ knows.
+
+    Notes
+    -----
+    Xian 1980 (EPSG:4610, 2343, 2363 ...) has no published parameters, and Beijing 1954 has some for parts of the
+    country only: PROJ then passes latitudes and longitudes on as they are ("ballpark"), of accuracy -1. Places are off
+    by some tens of metres, in the west of the country by more than 100 m.
+
+    Examples
+    --------
+    >>> [len(datum_notes(load_crs(f"EPSG:{n}"), 616_000, 3_270_000, where="a")) for n in (2343, 4544)]
+    [1, 0]
+    """
+    ellipsoid = crs.ellipsoid
+    if ellipsoid is None or abs(ellipsoid.semi_major_metre - 6_378_137.0) < 1:
+        return []
+    used = Transformer.from_crs(crs, WGS84, always_xy=True)
+    used.transform(x, y)
+    try:
+        accuracy = used.get_last_used_operation().accuracy
+    except OperationError:  # there is only one
+        accuracy = used.accuracy
+    if accuracy >= 0:
+        return []
+    return [
+        (
+            f"{where}: {crs.to_string()} ({crs.name}) 到 WGS84 没有已知的转换参数,按同一经纬度处理,位置可能偏差几十米到"
+            "一百多米;请先由测绘单位转换为 CGCS2000",
+            f"{where}: no parameters are known from {crs.to_string()} ({crs.name}) to WGS84; latitudes and longitudes "
+            "are taken as they are, off by tens of metres to more than 100 m: have it converted to CGCS2000 first",
+        )
+    ]
 
 
 def check_metric(frame: gpd.GeoDataFrame | gpd.GeoSeries, *, where: str) -> None:

@@ -174,6 +174,25 @@ def test_wrong_crs_is_explained(tmp_path: Path, made: str, claimed: str, said: s
     assert len(out.attrs["warnings"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("crs", "x", "y", "said"),
+    [
+        ("EPSG:4610", 106.2, 29.6, 1),
+        ("EPSG:2343", 616_000, 3_275_000, 1),
+        ("EPSG:2401", 25_500_000, 4_400_000, 1),
+        ("EPSG:4214", 115.0, 20.5, 0),  # offshore Beijing 1954 has parameters
+        ("EPSG:4490", 106.2, 29.6, 0),
+        ("EPSG:4544", 616_000, 3_275_000, 0),
+        ("EPSG:4523", 35_616_000, 3_275_000, 0),
+        ("EPSG:32648", 616_000, 3_275_000, 0),
+    ],
+)
+def test_a_datum_without_parameters_is_said(tmp_path: Path, crs: str, x: float, y: float, said: int) -> None:
+    gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(x, y)], crs=crs).to_file(tmp_path / "a.gpkg")
+    notes = load_layer(tmp_path / "a.gpkg").attrs["warnings"]
+    assert sum("no parameters are known" in en for _, en in notes) == said
+
+
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4544"])
 def test_swapped_axes(crs: str) -> None:
     frame = layer(crs)

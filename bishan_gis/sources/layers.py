@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from bishan_gis.crs import WGS84, load_crs
+from bishan_gis.crs import WGS84, datum_notes, load_crs
 from bishan_gis.datums import datum_label, frame_to_wgs84
 from bishan_gis.errors import BishanGisError, BrokenFileError, CrsError, InputError, NoDataError
 from bishan_gis.schema import check_columns, nearest_name
@@ -103,7 +103,9 @@ def load_layer(
         file_crs = frame.crs.to_wkt()
         invalid = _invalid_rows(frame)
         frame, left_out = _clean(frame, name)
-        check_bounds(tuple(frame.total_bounds), frame.crs, where=name)
+        west, south, east, north = frame.total_bounds
+        check_bounds((west, south, east, north), frame.crs, where=name)
+        notes += datum_notes(frame.crs, (west + east) / 2, (south + north) / 2, where=name)
     except BishanGisError as err:
         problems.append(err)
     raise_together(problems)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bishan_gis.crs import WGS84, load_crs
+from bishan_gis.crs import WGS84, datum_notes, load_crs
 from bishan_gis.datums import datum_label, find_datum, frame_to_wgs84
 from bishan_gis.errors import InputError, MissingColumnError, NoDataError
 from bishan_gis.schema import nearest_name
@@ -162,7 +162,9 @@ def load_poi_table(
         geometry=geometry,
         crs=given,
     )
-    check_bounds(tuple(places.total_bounds), given, where=name)
+    west, south, east, north = places.total_bounds
+    check_bounds((west, south, east, north), given, where=name)
+    notes += datum_notes(given, (west + east) / 2, (south + north) / 2, where=name)
     places = frame_to_wgs84(places.to_crs(WGS84), used)
     notes += _notes(left_out, unmapped, read, len(table), name)
     return PoiTable(places, left_out, unmapped, found, used, read, notes)

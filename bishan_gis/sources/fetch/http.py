@@ -267,7 +267,7 @@ def _open(
     with requests.Session() as session:
         session.headers["User-Agent"] = web.agent
         # Else `requests` reads where a redirect leads, and all of its page, before it is looked at here.
-        session.get_redirect_target = lambda _: None  # type: ignore[method-assign]
+        session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005
         for _ in range(_MOST_MOVES + 1):
             try:
                 response = session.request(

@@ -196,7 +196,8 @@ def _unnamed(study: Study, item: dict[str, Any]) -> tuple[str, str]:
 
 def _entry(what: str, url: str, when: str) -> dict[str, str | int]:
     known = {k: v for k, v in _sources()[what].items() if k != "file"}
-    return {**known, "date": when} | ({"url": url} if url else {})
+    entry: dict[str, str | int] = {**known, "date": when}
+    return {**entry, "url": url} if url else entry
 
 
 @dataclass
