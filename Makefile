@@ -38,6 +38,7 @@ stress: $(VENV)/.test ## kill commands at random moments; many districts on a cl
 	$(BIN)/python tools/stress_many.py
 
 audit: $(VENV)/.test ## known faults, unsafe code, bill of materials, licences
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
 	$(BIN)/python tools/audit.py
 
 clean: ## remove the environment and all outputs

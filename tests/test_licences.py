@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
+import audit  # noqa: E402
 import licences  # noqa: E402
 import sbom  # noqa: E402
 
@@ -53,3 +55,14 @@ def test_bill_of_materials_is_whole_and_the_same_twice():
     known = {c["bom-ref"] for c in found["components"]} | {found["metadata"]["component"]["bom-ref"]}
     assert {link["ref"] for link in found["dependencies"]} == known
     assert {n for link in found["dependencies"] for n in link["dependsOn"]} < known
+
+
+def test_a_package_that_is_skipped_is_not_clean(monkeypatch, capsys):
+    skipped = {"name": "b", "skip_reason": "not on the index"}
+    found = [{"name": "a", "version": "1", "vulns": []}, skipped, {"name": "c", "vulns": [{"id": "PYSEC-1"}]}]
+    assert audit.weaknesses(found) == ([("c", "PYSEC-1")], [("b", "not on the index")])
+    monkeypatch.setattr(audit.importlib.util, "find_spec", lambda name: name)
+    said = subprocess.CompletedProcess([], 0, stdout=json.dumps({"dependencies": found[:2]}))
+    monkeypatch.setattr(audit, "_run", lambda *_: said)
+    assert audit.pip_audit() == 1
+    assert "b: NOT DONE, not on the index" in capsys.readouterr().out

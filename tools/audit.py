@@ -2,8 +2,9 @@
 
     python tools/audit.py
 
-pip-audit asks a server; without one it is said so and the rest is done. What bandit reports must stand in `EXPLAINED`
-with its reason. Exit code 1 where something is neither clean nor explained.
+Both come with the extra `audit`. pip-audit asks a server; without one, or where it skips a package, it says NOT DONE.
+What bandit reports must stand in `EXPLAINED` with its reason. Exit code 1 where something is neither clean nor
+explained, or a package was skipped.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _WAIT_S = 120
@@ -31,7 +33,7 @@ EXPLAINED = {
 def bandit() -> int:
     """Look at our own code; return how many findings nobody explained."""
     if not importlib.util.find_spec("bandit"):
-        print("bandit: not installed (pip install bandit)")
+        print("bandit: NOT DONE, not installed (pip install -e .[audit])")
         return 1
     done = _run("bandit", "-q", "-r", "bishan_gis", "-f", "json")
     found = json.loads(done.stdout)["results"]
@@ -45,7 +47,7 @@ def bandit() -> int:
 def pip_audit() -> int:
     """Ask for known weaknesses of the pinned packages; return how many there are."""
     if not importlib.util.find_spec("pip_audit"):
-        print("pip-audit: not installed (pip install pip-audit)")
+        print("pip-audit: NOT DONE, not installed (pip install -e .[audit])")
         return 1
     options = ("--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout", "10", "-f", "json")
     try:
@@ -54,11 +56,19 @@ def pip_audit() -> int:
     except (ValueError, KeyError, subprocess.TimeoutExpired):
         print("pip-audit: NOT DONE, no answer from the vulnerability service; repeat it where there is a network")
         return 0
-    wrong = [(p["name"], v["id"]) for p in packages for v in p.get("vulns", ())]
+    wrong, skipped = weaknesses(packages)
     for name, number in wrong:
         print(f"pip-audit: {name}: {number}")
-    print(f"pip-audit: {len(packages)} packages, {len(wrong)} known weaknesses")
-    return len(wrong)
+    for name, why in skipped:
+        print(f"pip-audit: {name}: NOT DONE, {why}")
+    print(f"pip-audit: {len(packages) - len(skipped)} packages asked for, {len(wrong)} known weaknesses")
+    return len(wrong) + len(skipped)
+
+
+def weaknesses(packages: list[dict[str, Any]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the known weaknesses of packages, and the packages that nothing was found out about, with the reason."""
+    skipped = [(str(p["name"]), str(p["skip_reason"])) for p in packages if "skip_reason" in p]
+    return [(str(p["name"]), str(v["id"])) for p in packages for v in p.get("vulns", ())], skipped
 
 
 def _run(module: str, *options: str) -> subprocess.CompletedProcess[str]:

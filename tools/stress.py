@@ -1,10 +1,11 @@
-"""Kill `run`, `gaps` and `report` at random moments and look at what is left.
+"""Kill `run`, `gaps`, `report` and `fetch` at random moments and look at what is left.
 
-    python tools/stress.py [--moments 50] [--commands run gaps report] [--seed N] [--quiet]
+    python tools/stress.py [--moments 50] [--commands run gaps report fetch] [--seed N] [--quiet]
 
-The toy study alternates between two populations. After each kill every file must be whole; once the set is completed it
-must be that of one population and equal, byte for byte, to that of an undisturbed run; nothing hidden may stay. Each
-kill is a fork that dies by SIGKILL: nothing in the program can prepare for it. Exit code 1 where something is wrong.
+The toy study alternates between two populations, `fetch` between two servers on loopback. After each kill every file
+must be whole; once the set is completed it must be that of one input and equal, byte for byte, to that of an undisturbed
+run; nothing hidden may stay. Each kill is a fork that dies by SIGKILL: nothing in the program can prepare for it. Exit
+code 1 where something is wrong.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ HEAVY = (
     "bishan_gis.pipeline",
 )
 #: What says that a set is whole and whose it is; the only files with times in them.
-RECORDS = {"run": "run.json", "gaps": "gaps.json", "report": "report.json"}
+RECORDS = {"run": "run.json", "gaps": "gaps.json", "report": "report.json", "fetch": "datasets.toml"}
 
 
 def main() -> int:
     """Do as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moments", type=int, default=50)
-    parser.add_argument("--commands", nargs="+", default=["run", "gaps"], choices=list(RECORDS))
+    parser.add_argument("--commands", nargs="+", default=list(RECORDS), choices=list(RECORDS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true")
     given = parser.parse_args()
@@ -51,7 +52,8 @@ def main() -> int:
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         for command in given.commands:
-            wrong += Stress(command, Path(folder) / command, random.Random(given.seed)).run(given.moments, given.quiet)
+            one = FetchStress if command == "fetch" else Stress
+            wrong += one(command, Path(folder) / command, random.Random(given.seed)).run(given.moments, given.quiet)
     return 1 if wrong else 0
 
 
@@ -79,7 +81,7 @@ class Stress:
             self.seconds = time.perf_counter() - begun
             self.wanted.append(self._state())
         if self.wanted[0] == self.wanted[1]:
-            print(f"{self.command}: two populations give one result; nothing can be seen")
+            print(f"{self.command}: both inputs give one result; nothing can be seen")
             return 1
         problems, killed, completed, moment = 0, 0, 0, 0
         while killed < moments and moment < 10 * moments:
@@ -171,11 +173,62 @@ class Stress:
         code: object = 1
         try:
             os.chdir(self.folder)
-            extra = ["--out", "report"] if self.command == "report" else []
+            extra = {"report": ["--out", "report"], "fetch": ["--only", "osm"]}.get(self.command, [])
             app([self.command, str(self.study), "--quiet", *extra], standalone_mode=False)
             code = 0
         finally:
             os._exit(0 if code == 0 else 1)
+
+
+class FetchStress(Stress):
+    """`fetch`, between two servers; whole answers are kept, or forgotten so that the kill falls where they come."""
+
+    def __init__(self, command: str, folder: Path, dice: random.Random) -> None:
+        super().__init__(command, folder, dice)
+        streets = folder / "data/raw/streets.osm"
+        other = folder / "other.osm"
+        other.write_text(streets.read_text(encoding="utf-8").replace('v="residential"', 'v="living_street"'))
+        self.text = self.study.read_text(encoding="utf-8")
+        self.url = _serve([streets, other])
+
+    def run(self, moments: int, quiet: bool) -> int:
+        """Kill it so many times; end the server."""
+        try:
+            return super().run(moments, quiet)
+        finally:
+            os.kill(self.url[1], signal.SIGKILL)
+            os.waitpid(self.url[1], 0)
+
+    def _population(self, which: int) -> None:
+        server = f'[fetch]\noverpass = "{self.url[0]}/{which}"\npause_s = 0\ntile_deg = 0.01\n'
+        self.study.write_text(f"{self.text}\n{server}", encoding="utf-8")
+        if self.dice.random() < 0.5:
+            shutil.rmtree(self.folder / "data/raw/fetched/cache", ignore_errors=True)
+
+    def _outputs(self) -> list[Path]:
+        return [self.folder / "data/raw/fetched"]
+
+
+def _serve(sources: list[Path]) -> tuple[str, int]:
+    """Answer as Overpass servers do, one per file, in a process of its own; return address and process."""
+    from loopback import SLOTS_FREE, Reply, loopback_server
+    from test_fetch import overpass_xml
+
+    read, write = os.pipe()
+    parent = os.getpid()
+    number = os.fork()
+    if number == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what the server says of clients that die
+        with loopback_server() as server:
+            for i, source in enumerate(sources):
+                server.on(f"/{i}/status", SLOTS_FREE)
+                server.on(f"/{i}/interpreter", lambda asked, source=source: Reply(overpass_xml(source, asked.data)))
+            os.write(write, server.url.encode())
+            while os.getppid() == parent:
+                time.sleep(1)
+        os._exit(0)
+    os.close(write)
+    return os.read(read, 100).decode(), number
 
 
 if __name__ == "__main__":
