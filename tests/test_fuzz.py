@@ -119,6 +119,15 @@ def _pbf() -> bytes:
         return (folder / "a.osm.pbf").read_bytes()
 
 
+def _gpkg() -> bytes:
+    import geopandas as gpd
+
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "a.geojson").write_bytes(TOWNS)
+        gpd.read_file(Path(name) / "a.geojson").to_file(Path(name) / "a.gpkg", SPATIAL_INDEX="NO")
+        return (Path(name) / "a.gpkg").read_bytes()
+
+
 def _data(name: str) -> bytes:
     return (DATA / name).read_bytes()
 
@@ -176,6 +185,7 @@ READERS = {
     "services": ("s.csv", SERVICES, _call("sources.tables", "load_services")),
     "places": ("p.csv", PLACES, _call("sources.poi_table", "load_poi_table", datum="wgs84", service="pharmacy")),
     "geojson": ("a.geojson", TOWNS, _call("sources.layers", "load_layer", columns={"zone_id": "code"})),
+    "gpkg": ("a.gpkg", _gpkg(), _call("sources.layers", "load_layer", columns={"zone_id": "code"})),
     "osm": ("a.osm", STREETS[:6000], _call("sources.osm", "load_osm")),
     "osm.gz": ("a.osm.gz", gzip.compress(STREETS, mtime=0), _call("sources.osm", "load_osm")),
     "osm.pbf": ("a.osm.pbf", _pbf(), _call("sources.osm", "load_osm")),

@@ -2,10 +2,10 @@
 
     python tools/fuzz_readers.py [READER ...] [--seconds 60] [--list]
 
-Readers and valid files are those of `tests/test_fuzz.py`; atheris changes their bytes by what lines they reach. Each reader
-runs in a process of its own, so that a crash of a C library is seen as well. atheris is not among the extras: it has wheels
-for some Pythons only (`pip install atheris`). What breaks a reader is written to `fuzz/<reader>-<hash>`. Exit code 1 where
-something broke, 2 where atheris is missing.
+Readers and valid files are those of `tests/test_fuzz.py`; atheris changes their bytes by what lines they reach. Each
+reader runs in a process of its own, so that a crash of a C library is seen as well. atheris is not among the extras: it
+has wheels for some Pythons only (`pip install atheris`). What breaks a reader is written to `fuzz/<reader>-<hash>`. Exit
+code 1 where something broke, 2 where atheris is missing.
 """
 
 from __future__ import annotations
@@ -83,7 +83,12 @@ def fuzz(name: str, seconds: int) -> None:
     with tempfile.TemporaryDirectory() as corpus:
         (Path(corpus) / "valid").write_bytes(READERS[name][1])
         os.chdir(corpus)
-        options = [f"-max_total_time={seconds}", "-rss_limit_mb=4096", "-timeout=60", "-max_len=65536"]
+        options = [
+            f"-max_total_time={seconds}",
+            "-rss_limit_mb=4096",
+            "-timeout=60",
+            f"-max_len={max(65_536, 2 * len(READERS[name][1]))}",
+        ]
         atheris.Setup([sys.argv[0], *options, corpus], once)
         atheris.Fuzz()
 
