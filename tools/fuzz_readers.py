@@ -4,7 +4,7 @@
 
 Readers and valid files are those of `tests/test_fuzz.py`; atheris changes their bytes by what lines they reach. Each
 reader runs in a process of its own, so that a crash of a C library is seen as well. atheris is not among the extras: it
-has wheels for some Pythons only (`pip install atheris`). What breaks a reader is written to `fuzz/<reader>-<hash>`. Exit
+has wheels for some Pythons only (`pip install atheris`). What breaks a reader goes to `fuzz/<reader>-<hash>`. Exit
 code 1 where something broke, 2 where atheris is missing.
 """
 
