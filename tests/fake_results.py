@@ -111,6 +111,11 @@ class FakeResults:
     findings: Findings | None = None
     barrier_lines: gpd.GeoDataFrame | None = None
 
+    @property
+    def cutoffs_min(self) -> list[float]:
+        """Thresholds of the coverage table, as of a run."""
+        return sorted(float(c) for c in self.coverage["cutoff_min"].unique())
+
 
 def _zones(crs: Any, xy: np.ndarray, names: list[str]) -> gpd.GeoDataFrame:
     mid = (xy.min(axis=0) + xy.max(axis=0)) / 2
