@@ -697,7 +697,12 @@ def test_the_helsinki_extract_moved_into_a_study_of_the_same_shape(server, tmp_p
         frame.to_file(raw / f"{name}.gpkg")
         assert key in frame
     (raw / "population.csv").write_text("id,people\nq1,5001\n", encoding="utf-8")
-    text = KINDS.format(
+    listed = ""
+    for name in ("district.gpkg", "townships.gpkg"):
+        own = {"title": name, "source": "drawn", "licence": "CC0", "kind": "observed", "date": "2024"}
+        lines = [f'{k} = "{v}"' for k, v in {"path": name, **own, "sha256": file_sha256(raw / name)}.items()]
+        listed += "\n".join(["[[dataset]]", *lines, ""])
+    text = listed + KINDS.format(
         streets=file_sha256(raw / "streets.osm.pbf"), population=file_sha256(raw / "population.csv"), people="observed"
     )
     (raw / "datasets.toml").write_text(text.replace('"streets.osm"', '"streets.osm.pbf"'), encoding="utf-8")

@@ -3,7 +3,7 @@
     python tools/stress.py [--moments 50] [--commands run gaps report fetch] [--seed N] [--quiet]
 
 The toy study alternates between two populations, `fetch` between two servers on loopback. After each kill every file
-must be whole; once the set is completed it must be that of one input and equal, byte for byte, to that of an undisturbed
+must be whole; once the set is completed it must be that of one input and equal, byte for byte, to an undisturbed
 run; nothing hidden may stay. Each kill is a fork that dies by SIGKILL: nothing in the program can prepare for it. Exit
 code 1 where something is wrong.
 """

@@ -19,7 +19,9 @@ __all__ = ["check_graph", "flag", "graph_island_m", "merged", "node_control", "n
 #: What osmnx keeps of a node's tags, and what it makes one wait for; of several the first counts.
 _TAGS = (
     ("control", "signals", "signals"),
+    ("control", "signals_arm", "signals_arm"),
     ("control", "crossing_signals", "crossing_signals"),
+    ("control", "crossing_signals_arm", "crossing_signals_arm"),
     ("control", "level_crossing", "level_crossing"),
     ("control", "stop", "stop"),
     ("control", "give_way", "give_way"),
