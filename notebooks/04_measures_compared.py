@@ -71,10 +71,16 @@ bg.theil_groups(measures["e2sfca"], children, groups=direction)
 
 # %% [markdown]
 # ## 行车 · By car
-# 消防车由消防站出发; 车速随道路。任何 OSM 文件都可直接读成路网。· Speeds follow the street; any OSM file becomes a network.
+# 由设施出发的行程 (`direction="from"`), 如消防车; 这里借学校的位置作例。车速随道路。· Trips from facilities, as fire engines make them;
+# here from the schools, as an example. Speeds follow the street; any OSM file becomes a network.
 
 # %%
-drive = bg.Network.from_osm(results.study.raw(results.study.inputs.osm), crs=results.study.crs, mode="drive")
+drive = bg.Network.from_osm(
+    results.study.raw(results.study.inputs.osm),
+    crs=results.study.crs,
+    mode="drive",
+    rules=bg.load_rules(mode="drive", table="emergency"),
+)
 engine = bg.edge_costs(drive, bg.load_profile("fire_engine"))
 near = bg.nearest_cost(
     drive, engine, origins, schools[["facility_id", "service", "x", "y"]], search_s=300, direction="from"

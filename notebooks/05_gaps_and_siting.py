@@ -66,7 +66,7 @@ plan.summary()
 plan.curve
 
 # %% [markdown]
-# 换一个模型: 最少几处才能让所有够得着的人都覆盖到。· Another model: the fewest sites that cover all who can be covered.
+# 换一个模型: 使总步行时间最少的三处 (p-中位)。· Another model: the three sites with the least walking in all (p-median).
 
 # %%
 from bishan_gis.planning.study_sites import study_sites

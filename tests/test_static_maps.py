@@ -119,7 +119,7 @@ def test_files_are_written_whole(results, tmp_path):
     [
         ("north", {}, "directions"),
         ("coverage", {"service": "casino"}, "kindergarten"),
-        ("coverage", {"cutoff_min": 7}, "5, 10, 15"),
+        ("coverage", {"cutoff_min": 7}, "5, 8, 10, 15"),
         ("gaps", {"service": "bus_stop", "bare": True}, "findings"),
         ("siting", {"service": "park"}, "siting.plans"),
     ],

@@ -58,7 +58,7 @@ def town(request, helsinki):
     if request.param == "hills and waits":
         network = hard(Network.from_osm(helsinki_pbf(), crs=HELSINKI_CRS, controls=True))
         waits = replace(adult, delays={"signals": 20.0, "crossing": 3.5, "crossing_signals": 11.0})
-        return network, edge_costs(network, waits, slope="tobler"), ("degrees", "tm"), 25
+        return network, edge_costs(network, waits, slope="tobler"), ("metres", "tm"), 25
     if request.param == "another projection":
         network = Network.from_osm(helsinki_pbf(), crs="EPSG:3035")
         return network, edge_costs(network, adult), ("metres", "poly"), 15

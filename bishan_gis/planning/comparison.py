@@ -213,7 +213,7 @@ def _check_same(base: Results, other: Results) -> None:
     differ = []
     if zones(base) != zones(other):
         differ.append(("分区", "zones"))
-    if base.cutoffs_min != other.cutoffs_min:
+    if base.study.reach.cutoffs_min != other.study.reach.cutoffs_min:
         differ.append(("时间阈值", "cutoffs"))
     if people_groups(base) != people_groups(other):
         differ.append(("年龄组", "age groups"))

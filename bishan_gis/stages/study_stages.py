@@ -384,9 +384,10 @@ class StudyStages:
     @cached_property
     def services(self) -> pd.DataFrame:
         """The service classes that occur, by key, and how many facilities of each lie in the district."""
-        from bishan_gis.stages.steps import count_services, service_table, study_classes
+        from bishan_gis.stages.steps import count_services, judge_services, service_table, study_classes
 
-        return count_services(service_table(study_classes(self.study), set(self.places_kept)), self.facilities)
+        present = service_table(study_classes(self.study), set(self.places_kept))
+        return count_services(judge_services(self.study, present)[0], self.facilities)
 
     @property
     def merged(self) -> pd.DataFrame:
