@@ -166,5 +166,5 @@ def test_a_failure_leaves_the_last_files(study, monkeypatch):
         raise OutputError(zh, en)
 
     monkeypatch.setattr(gap_files, "write_csv", fail)
-    assert _gaps(study, "--service", "park").exit_code == 4
+    assert _gaps(study, "--zone", "西镇").exit_code == 4
     assert {p.name: p.read_bytes() for p in _written(study).glob("gaps.*")} == before

@@ -154,7 +154,7 @@ def errors_table() -> str:
     """Return the errors of the package, what each means and its exit code."""
     from bishan_gis import errors
 
-    names = [n for n in errors.__all__ if n != "BishanGisError"]
+    names = [n for n in errors.__all__ if n not in ("BishanGisError", "BishanGisWarning")]
     rows = []
     for name in names:
         kind = getattr(errors, name)

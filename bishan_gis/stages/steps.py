@@ -144,7 +144,7 @@ def found_notes(found: gpd.GeoDataFrame) -> list[tuple[str, str]]:
 
 
 def district_prefixes(study: Study, zones: gpd.GeoDataFrame) -> tuple[str, ...]:
-    """Return the names of the district that names of places may begin with: 璧山区中医院 is 中医院.
+    """Return the names of the district that names of places may begin with: 某某区中医院 is 中医院.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ class Context:
     @cached_property
     def cutoffs(self) -> list[float]:
         """Thresholds [min], rising."""
-        return list(self.results.cutoffs_min)
+        return sorted(float(c) for c in self.results.coverage["cutoff_min"].unique())
 
     @cached_property
     def ages(self) -> list[str]:
