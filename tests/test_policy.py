@@ -124,7 +124,7 @@ def test_scorecard_and_its_change(toy_results, tmp_path) -> None:
     before.to_csv(tmp_path / "coverage.csv", index=False)
     changed = scorecard(toy_results.coverage, targets, load_coverage(tmp_path))
     assert changed["change"].tolist() == pytest.approx(changed["score"].tolist())
-    assert changed[["rank_before", "rank_change", "compared"]].to_numpy().tolist() == [[1, 0, 4], [1, -1, 4]]
+    assert changed[["rank_before", "rank_change", "compared"]].to_numpy().tolist() == [[1, 0, 5], [1, -1, 5]]
     # What an earlier run did not have is compared with nothing; no change is no "-0.0".
     less = toy_results.coverage[toy_results.coverage["service"] != "park"]
     same = scorecard(toy_results.coverage, targets, less)
