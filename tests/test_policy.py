@@ -163,7 +163,8 @@ def test_ground_reached_by_fire_engines() -> None:
     zones["geometry"] = [shapely.box(0, -500, 4000, 500), shapely.box(3000, -500, 4000, 500)]
     points = pd.DataFrame({"facility_id": ["f"], "service": ["fire_station"], "x": [0.0], "y": [0.0]})
     study = SimpleNamespace(modes={"drive": SimpleNamespace(profile="fire_engine", slope=None, max_snap_m=300.0)})
-    run = SimpleNamespace(networks={"drive": Network.from_edges(street, mode="drive")}, access_points=points, study=study)
+    networks = {"drive": Network.from_edges(street, mode="drive")}
+    run = SimpleNamespace(networks=networks, access_points=points, study=study)
     sums = SimpleNamespace(zones=zones, results=run)
     trip = Trip("fire_station", 5, direction="from", turnout_min=1)
     reached, unsure, whole = ground_reached(sums, trip)
