@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,10 @@ def _states(sums: ZoneSums, trip: Trip, origins: pd.DataFrame) -> tuple[NDArray[
     results = sums.results
     network, settings = results.networks["drive"], results.study.modes["drive"]
     slope = settings.slope if not trip.profile else None
-    costs = edge_costs(network, load_profile(trip.profile or settings.profile), slope=slope)
+    # Where the streets of the study are those of emergency vehicles, cars are taken over them, too.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BishanGisWarning)
+        costs = edge_costs(network, load_profile(trip.profile or settings.profile), slope=slope)
     points = results.access_points[results.access_points["service"] == trip.service]
     points = points.assign(offset_s=trip.turnout_min * 60)
     limit = trip.minutes * 60
