@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bishan_gis.errors import BishanGisWarning
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
