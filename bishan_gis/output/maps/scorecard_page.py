@@ -36,9 +36,9 @@ def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, 
     sums, out = ZoneSums(context.results), []
     at = [context.zone_index[k, str(z)] for k, z in zip(sums.zones["zone_kind"], sums.zones["zone_id"], strict=True)]
     for i, service in enumerate(services):
-        level = float(service["level"])
-        if not service["judged"] or service.get("vehicle") or level > 15:
+        if not service["judged"] or service.get("vehicle") or service["level"] is None or service["level"] > 15:
             continue
+        level = float(service["level"])
         rows = np.zeros((len(context.zone_rows), 2), dtype=np.int64)
         rows[at] = np.column_stack(sums.covered(service["key"], level))
         out.append({"s": i, "cutoff": whole(level), "rows": rows.tolist()})
