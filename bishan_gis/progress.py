@@ -118,9 +118,10 @@ def in_threads(
                 (step or own)(jobs[job])
         return [job.result() for job in jobs]
     finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # before `stop`: what ends early must not begin the next part
         if stop is not None:
             stop[0] = 1
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
 
 
 @contextmanager
