@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -87,10 +88,11 @@ def find_problems(text: pd.DataFrame, table: pd.DataFrame) -> Iterable[tuple[str
     if len(text) == 0:
         yield "没有任何行", "no rows"
     seen: dict[str, int] = {}
-    for i in range(len(text)):
-        row = {str(k): str(v) for k, v in text.iloc[i].items()}
+    lines = zip(text.to_dict("records"), table.to_dict("records"), strict=True)
+    for i, (said, numbers) in enumerate(lines):
+        row = {str(k): str(v) for k, v in said.items()}
         who = f" ({row['id']})" if row["id"] else ""
-        found = [*_row_problems(row, table.iloc[i])]
+        found = [*_row_problems(row, numbers)]
         if row["id"] in seen:
             found.append((f"id 与第 {seen[row['id']]} 行重复", f"id repeats that of line {seen[row['id']]}"))
         seen.setdefault(row["id"], i + 2)
@@ -98,7 +100,7 @@ def find_problems(text: pd.DataFrame, table: pd.DataFrame) -> Iterable[tuple[str
             yield f"第 {i + 2} 行{who}: {zh}", f"line {i + 2}{who}: {en}"
 
 
-def _row_problems(row: Mapping[str, str], numbers: pd.Series) -> Iterable[tuple[str, str]]:
+def _row_problems(row: Mapping[str, str], numbers: Mapping[Hashable, Any]) -> Iterable[tuple[str, str]]:
     for column in ("id", "set", "standard", "name_zh", "name_en"):
         if not row[column]:
             yield f"{column} 为空", f"{column} is empty"

@@ -7,7 +7,8 @@ stays visible as such: ``tag`` is [S] seen in the source named, [K] known and no
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,28 @@ def load_standards(path: str | Path | None = None, *, sets: Sequence[str] | None
     >>> float(row["value"]), row["unit"], row["tag"]
     (300.0, 'm', 'S')
     """
-    if path is None:
-        with as_file(files("bishan_gis") / "data" / "standards.csv") as file:
-            text = read_csv(file)
-        where = "standards.csv"
-    else:
-        text, where = read_csv(path), str(path)
+    table, where = (_embedded(), "standards.csv") if path is None else (_read(Path(path), str(path)), str(path))
+    known = list(dict.fromkeys(table["set"]))
+    lost = [s for s in sets or () if s not in known]
+    if lost:
+        hint = ", ".join(known)
+        raise StudyError(
+            f"standards.sets: {where} 中没有 {'、'.join(lost)};可用: {hint}",
+            f"standards.sets: {where} has no {', '.join(lost)}; known: {hint}",
+        )
+    order = {s: i for i, s in enumerate(sets or known)}
+    table = table[table["set"].isin(order)]
+    return table.sort_values("set", key=lambda s: s.map(order), kind="stable", ignore_index=True)
+
+
+@cache
+def _embedded() -> pd.DataFrame:
+    with as_file(files("bishan_gis") / "data" / "standards.csv") as file:
+        return _read(file, "standards.csv")
+
+
+def _read(path: Path, where: str) -> pd.DataFrame:
+    text = read_csv(path)
     check_columns(text, COLUMNS, where=where)
     text = text[text.astype(bool).any(axis=1)].reset_index(drop=True)
     for column in OPTIONAL:
@@ -91,18 +108,7 @@ def load_standards(path: str | Path | None = None, *, sets: Sequence[str] | None
             f"{where}: {n} 处有误: " + ";".join(p[0] for p in problems),
             f"{where}: {n} problem{'s' if n > 1 else ''}: " + "; ".join(p[1] for p in problems),
         )
-    table = table[[*COLUMNS, *OPTIONAL]]
-    known = list(dict.fromkeys(table["set"]))
-    lost = [s for s in sets or () if s not in known]
-    if lost:
-        hint = ", ".join(known)
-        raise StudyError(
-            f"standards.sets: {where} 中没有 {'、'.join(lost)};可用: {hint}",
-            f"standards.sets: {where} has no {', '.join(lost)}; known: {hint}",
-        )
-    order = {s: i for i, s in enumerate(sets or known)}
-    table = table[table["set"].isin(order)]
-    return table.sort_values("set", key=lambda s: s.map(order), kind="stable", ignore_index=True)
+    return table[[*COLUMNS, *OPTIONAL]]
 
 
 def weakest_tag(tags: Iterable[str]) -> str:
@@ -252,12 +258,11 @@ def service_targets(
     weights = dict(weights or _WEIGHTS)
     named = standards[standards["service"] != ""]
     keys = list(services.index) if services is not None else list(dict.fromkeys(named["service"]))
-    groups = dict(list(named.groupby("service", sort=False)))
-    empty = named.iloc[:0]
-    rows = []
-    for key in keys:
-        own = services.loc[key] if services is not None else None
-        rows.append(_target(str(key), groups.get(key, empty), own, weights))
+    said: dict[str, list[dict[str, Any]]] = {}
+    for row in named.to_dict("records"):
+        said.setdefault(row["service"], []).append({str(k): v for k, v in row.items()})
+    own = services.to_dict("index") if services is not None else {}
+    rows = [_target(str(key), said.get(key, []), own.get(key, {}), weights) for key in keys]
     names = ["service", "name_zh", "name_en", "level_min", "radius_m", "drive_min", "status", "standard", "clause"]
     return pd.DataFrame(rows, columns=[*names, "tag", "weight", "level_id", "radius_id"]).astype(
         {"level_min": float, "radius_m": float, "drive_min": float, "weight": float}
@@ -311,11 +316,12 @@ def judged_cutoffs(cutoffs_min: Sequence[float], targets: pd.DataFrame) -> list[
     return sorted({*(float(c) for c in cutoffs_min), *(float(c) for c in asked if 0 < c <= max(cutoffs_min))})
 
 
-def _target(key: str, mine: pd.DataFrame, own: pd.Series | None, weights: Mapping[str, float]) -> dict[str, Any]:
-    fallback: dict[str, Any] = {} if own is None else {str(k): v for k, v in own.items()}
+def _target(
+    key: str, mine: Sequence[Mapping[str, Any]], fallback: Mapping[Hashable, Any], weights: Mapping[str, float]
+) -> dict[str, Any]:
     level, minutes = _level(mine)
-    radius = _first(mine[(mine["indicator"] == "radius_m") & mine["value"].notna()])
-    drive = _first(mine[(mine["indicator"] == "drive_min") & mine["value"].notna()])
+    radius = _first(mine, "radius_m", valued=True)
+    drive = _first(mine, "drive_min", valued=True)
     used = [r for r in (level, radius) if r is not None]
     tags = [str(r["tag"]) for r in used]
     own_level, own_radius = fallback.get("level"), fallback.get("radius_m")
@@ -328,8 +334,8 @@ def _target(key: str, mine: pd.DataFrame, own: pd.Series | None, weights: Mappin
         reach = float(own_radius)
         tags.append(str(fallback.get("tag", "P")))
     main = next((r for r in (level, radius, drive) if r is not None), None)
-    if main is None and len(mine):
-        main = mine.iloc[0]
+    if main is None and mine:
+        main = mine[0]
     said = {"standard": fallback.get("standard", ""), "clause": fallback.get("clause", ""), "status": "should"}
     if main is not None:
         said = {c: main[c] for c in ("standard", "clause", "status")}
@@ -349,16 +355,17 @@ def _target(key: str, mine: pd.DataFrame, own: pd.Series | None, weights: Mappin
     }
 
 
-def _level(mine: pd.DataFrame) -> tuple[pd.Series | None, float]:
+def _level(mine: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, float]:
     """Return the row that says how many minutes on foot, and the minutes."""
-    walked = mine["indicator"].eq("walk_min") & mine["value"].notna()
-    placed = mine["indicator"].isin(["radius_m", "present"]) & (mine["level"] > 0)
-    speaks = mine[walked | placed]
-    if speaks.empty:
-        return None, math.nan
-    speaks = speaks[speaks["set"] == speaks["set"].iloc[0]]
+    speaks = [
+        r
+        for r in mine
+        if (r["indicator"] == "walk_min" and not math.isnan(r["value"]))
+        or (r["indicator"] in ("radius_m", "present") and r["level"] > 0)
+    ]
+    speaks = [r for r in speaks if r["set"] == speaks[0]["set"]]
     for indicator in ("walk_min", "radius_m", "present"):
-        row = _first(speaks[speaks["indicator"] == indicator])
+        row = _first(speaks, indicator)
         if row is not None:
             if indicator == "walk_min":
                 return row, float(row["value_max"] if row["op"] == "between" else row["value"])
@@ -366,5 +373,5 @@ def _level(mine: pd.DataFrame) -> tuple[pd.Series | None, float]:
     return None, math.nan
 
 
-def _first(rows: pd.DataFrame) -> pd.Series | None:
-    return rows.iloc[0] if len(rows) else None
+def _first(rows: Sequence[Mapping[str, Any]], indicator: str, *, valued: bool = False) -> Mapping[str, Any] | None:
+    return next((r for r in rows if r["indicator"] == indicator and not (valued and math.isnan(r["value"]))), None)
