@@ -81,7 +81,7 @@ def evaluate_indicators(
     is sure to meet the threshold, not_met when it is sure not to: people for whom the data cannot tell, and facilities
     of unknown size, leave it unknown. The walking shares of TD/T 1063 mean residential land; here they count people.
     """
-    sums = sums or ZoneSums(results)
+    sums = sums or ZoneSums.of(results)
     standards = study_standards(results.study) if standards is None else standards
     columns: dict[str, list[Any]] = {c: [] for c in _COLUMNS}
     chosen = standards if ids is None else standards[standards["id"].isin(list(ids))]

@@ -69,7 +69,7 @@ class Evidence:
         self.results = results
         self.standards = study_standards(results.study) if standards is None else standards
         self.previous = previous
-        self.sums = ZoneSums(results)
+        self.sums = ZoneSums.of(results)
         self.targets = service_targets(self.standards, services=results.services)
 
     @cached_property

@@ -176,7 +176,7 @@ def direction_figures(results: Results, sums: ZoneSums | None = None) -> pd.Data
         coverage_15min`` (mean over the services studied of the share of people within 15 minutes, or within the
         largest cutoff below)``, facilities``.
     """
-    sums = sums or ZoneSums(results)
+    sums = sums or ZoneSums.of(results)
     rows = sums.zones["zone_kind"].isin(["district", "direction"]).to_numpy()
     longest = max((c for c in results.study.reach.cutoffs_min if c <= 15), default=results.study.reach.cutoffs_min[0])
     covered = np.mean([sums.covered(s, longest)[0] for s in results.services.index], axis=0)
@@ -253,7 +253,7 @@ def nesting_check(results: Results, sums: ZoneSums | None = None) -> pd.DataFram
     """
     import shapely
 
-    sums = sums or ZoneSums(results)
+    sums = sums or ZoneSums.of(results)
     rows: list[tuple[str, int, int, float, int, int, float]] = []
     above: Any = None
     for kind in NESTED:

@@ -46,6 +46,15 @@ class ZoneSums:
         self._kind = zones["zone_kind"].to_numpy(str)
         self.people = self.sum_cells(results.cells["people"].to_numpy(np.int64))
 
+    @classmethod
+    def of(cls, results: Results) -> ZoneSums:
+        """Return the sums of a run, kept with it so that all who look at it share them."""
+        kept = vars(results).get("_zone_sums")
+        if not isinstance(kept, cls) or kept.results is not results:
+            kept = cls(results)
+            vars(results)["_zone_sums"] = kept
+        return kept
+
     def _places(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
         """Return, for each kind of zone, the row of `zones` of every row of a table; -1 where it lies in none."""
         out = []
@@ -101,27 +110,33 @@ class ZoneSums:
 
     def covered(self, service: str, minutes: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the people within some minutes on foot of a service, and those for whom the data cannot tell."""
-        table = self._coverage(float(minutes))
-        mine = table[table["service"] == service].set_index(["zone_kind", "zone_id"])
-        mine = mine.reindex(pd.MultiIndex.from_frame(self.zones[["zone_kind", "zone_id"]]))
-        return mine["people_covered"].to_numpy(np.int64), mine["people_unknown"].to_numpy(np.int64)
-
-    def _coverage(self, minutes: float) -> pd.DataFrame:
-        done: dict[float, pd.DataFrame] = self.__dict__.setdefault("_done", {})
+        done: dict[float, dict[str, NDArray[np.int64]]] = self.__dict__.setdefault("_covered", {})
         if minutes not in done:
-            table = self.results.coverage
-            table = table[(table["age_group"] == "all") & (table["cutoff_min"] == minutes)]
-            if table.empty:
-                table = coverage(
-                    self.results.access,
-                    self.results.cells,
-                    self.results.zones,
-                    cutoffs_min=[minutes],
-                    age_groups={"all": ["people"]},
-                    member=zone_columns(self.zones),
-                )
-            done[minutes] = table
-        return done[minutes]
+            done[minutes] = self._covered_within(float(minutes))
+        covered, unknown = done[minutes][service]
+        return covered, unknown
+
+    def _covered_within(self, minutes: float) -> dict[str, NDArray[np.int64]]:
+        """Return, for each service, the people covered and unknown of every zone."""
+        table = self.results.coverage
+        table = table[(table["age_group"] == "all") & (table["cutoff_min"] == minutes)]
+        if table.empty:
+            table = coverage(
+                self.results.access,
+                self.results.cells,
+                self.results.zones,
+                cutoffs_min=[minutes],
+                age_groups={"all": ["people"]},
+                member=zone_columns(self.zones),
+            )
+        key = ["zone_kind", "zone_id"]
+        zone = pd.MultiIndex.from_frame(self.zones[key]).get_indexer(pd.MultiIndex.from_frame(table[key]))
+        service, names = pd.factorize(table["service"])
+        out = np.zeros((len(names), 2, len(self.zones)), dtype=np.int64)
+        mine = zone >= 0
+        for i, column in enumerate(["people_covered", "people_unknown"]):
+            out[service[mine], i, zone[mine]] = table[column].to_numpy(np.int64)[mine]
+        return dict(zip(map(str, names), out, strict=True))
 
     def within_m(self, service: str, radius_m: float, chosen: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """Return which cells lie within a straight line of a service, or of some of its facilities."""

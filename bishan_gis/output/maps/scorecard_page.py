@@ -33,7 +33,7 @@ def town_scores(context: Context) -> pd.DataFrame:
 
 def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the people of each zone within reach of each judged service at its level, and those not known."""
-    sums, out = ZoneSums(context.results), []
+    sums, out = ZoneSums.of(context.results), []
     at = [context.zone_index[k, str(z)] for k, z in zip(sums.zones["zone_kind"], sums.zones["zone_id"], strict=True)]
     for i, service in enumerate(services):
         if not service["judged"] or service.get("vehicle") or service["level"] is None or service["level"] > 15:

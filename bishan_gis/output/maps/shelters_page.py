@@ -139,7 +139,7 @@ def shelters_page(context: Context) -> str:
         out[place] = values
         return out
 
-    sums = ZoneSums(context.results)
+    sums = ZoneSums.of(context.results)
     found = _indicators(context, sums)
     radii = sorted({float(r["within"]) for r in found if r["indicator"] == "radius_m" and r["zones"]})
     columns: dict[str, Any] = {"band": ("u8", ordered(_bands(context, radii)))}
