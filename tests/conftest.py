@@ -10,6 +10,13 @@ ROOT = Path(__file__).parent.parent
 CHROMIUM = "/usr/bin/chromium"
 
 
+def pytest_collection_modifyitems(items):
+    """Keep what looks at the run of the embedded study in one process, so that it is made once; else go by files."""
+    for item in items:
+        whole = "bishan_results" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("bishan" if whole else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def toy_results(tmp_path_factory):
     """The toy study, run and written once."""
