@@ -144,6 +144,10 @@ class Measure(Section):
     alpha: Positive | None = None
     tau_min: Positive | None = None
     rho: Positive | None = None
+    line: Positive | None = Field(
+        default=None, description="poverty line of the table of equity, in the unit of values"
+    )
+    poor: Literal["below", "above"] = Field(default="below", description="above: too high a cost is poor")
 
     @field_validator("measure")
     @classmethod
@@ -160,7 +164,10 @@ class Measure(Section):
             zh, en = "服务由 required 指定,不用 services", "required says which services; leave services out"
             raise wrong(zh, en)
         always = {"name", "measure", "services", "zh", "en", "mode", "direction", "offset_min", "demand"}
-        always |= {"profile", "at", "unknown_hours"}
+        always |= {"profile", "at", "unknown_hours", "line", "poor"}
+        if self.line is None and "poor" in self.model_fields_set:
+            zh, en = "poor 须与 line 同用", "poor is for measures with line"
+            raise wrong(zh, en)
         if self.at is None and "unknown_hours" in self.model_fields_set:
             zh, en = "unknown_hours 须与 at 同用", "unknown_hours is for measures with at"
             raise wrong(zh, en)

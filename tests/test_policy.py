@@ -131,7 +131,11 @@ def test_scorecard_and_its_change(toy_results, tmp_path) -> None:
     assert (same["change"] == 0).all()
     assert not np.signbit(same["change"]).any()
     assert same["compared"].tolist() == [4, 4]
-    said = evaluate_policy(toy_results, previous=before[before["service"] != "park"]).set_index("number").loc[64, "said_en"]
+    said = (
+        evaluate_policy(toy_results, previous=before[before["service"] != "park"])
+        .set_index("number")
+        .loc[64, "said_en"]
+    )
     assert "changes over the 4 services that both runs have; 1 " in said
     assert "(rank 1 before, down 1, score +" in said
     (tmp_path / "coverage.csv").write_text(before.to_csv(index=False).replace(",5.0,", ",five,"), encoding="utf-8")

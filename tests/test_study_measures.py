@@ -336,6 +336,7 @@ measure = "two_step"
 services = ["park"]
 demand = "65+"
 cutoff_min = 10
+line = 0.001
 [[measures]]
 name = "both"
 measure = "cumulative_range"
@@ -361,7 +362,7 @@ def test_a_run_writes_measures_and_leaves_the_rest_as_it_is(tmp_path: Path, toy_
     r = bg.run(file)
     assert calls == [900, 600], "both measures of parks on foot share one matrix, up to the longer cutoff"
     before, after = toy_results.record["outputs"], r.record["outputs"]
-    new = {"tables/measures.parquet", "tables/measures_zones.csv"}
+    new = {"tables/measures.parquet", "tables/measures_zones.csv", "tables/measures_equity.csv"}
     assert set(after) - set(before) == new
     changed = {k for k in before if before[k] != after[k]}
     # The policy on the scorecard names what a network of streets for cars lets it evaluate.
@@ -378,7 +379,17 @@ def test_a_run_writes_measures_and_leaves_the_rest_as_it_is(tmp_path: Path, toy_
     assert (spread.xs("min", axis=1, level=1) == spread.xs("max", axis=1, level=1)).all(axis=None)
     assert set(zones.loc[zones["zone_kind"] == "direction", "kind"]) == {"assumed"}
     described = pd.read_csv(r.study.processed / "dictionary.csv").set_index("file")
-    for name, frame in (("measures.parquet", table), ("measures_zones.csv", zones)):
+    even = pd.read_csv(r.study.processed / "measures_equity.csv", encoding="utf-8-sig", keep_default_na=False)
+    one = table[table["measure_name"] == "park_share"].set_index("origin_id")["value"].dropna()
+    old = r.cells.set_index("cell_id").loc[one.index, "65+"]
+    mine = even[(even["measure_name"] == "park_share") & (even["age_group"] == "65+")].set_index(["zones", "index"])
+    assert float(mine.loc[("", "gini"), "value"]) == pytest.approx(bg.gini(one, old))
+    parts = [float(mine.loc[("township", f"theil_{part}"), "value"]) for part in ("between", "within")]
+    assert sum(parts) == pytest.approx(float(mine.loc[("", "theil_t"), "value"]))
+    assert int(mine.loc[("", "gini"), "people_valued"]) == old.sum()
+    poor = even[(even["measure_name"] == "park_share") & (even["index"] == "poverty_share")].set_index("age_group")
+    assert float(poor.loc["65+", "value"]) == pytest.approx(old[one < 0.001].sum() / old.sum())
+    for name, frame in (("measures.parquet", table), ("measures_zones.csv", zones), ("measures_equity.csv", even)):
         assert set(described.loc[name, "column"]) == set(frame.columns)
         assert not described.loc[name, "meaning_en"].eq("a column of the input file").any()
     assert described.loc["access.parquet"].set_index("column").loc["value", "unit"] == "s"

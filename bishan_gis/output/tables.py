@@ -181,6 +181,20 @@ OWN: dict[str, dict[str, tuple[str, str, str]]] = {
             "mean over the people who have a value; empty: nobody has",
         ),
     },
+    "measures_equity.csv": {
+        **_MEASURE,
+        "zones": (
+            "",
+            "按哪一级分区拆分 (泰尔指数);空 = 不拆分",
+            "kind of zone Theil's index is split by; empty: no split",
+        ),
+        "index": (
+            "",
+            "mean 均值, gini 基尼, palma 帕尔马, theil_t 泰尔, theil_between/within 区间/区内, poverty_* 贫困 (FGT)",
+            "mean, gini, palma, theil_t, its parts between and within zones, poverty (FGT) below or above the line",
+        ),
+        "value": ("see unit", "指数;空 = 无人有值", "the index; empty: nobody has a value"),
+    },
 }
 
 

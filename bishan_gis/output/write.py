@@ -6,10 +6,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from bishan_gis.access.study_equity import measure_equity
 from bishan_gis.output.files import Staging
 from bishan_gis.output.qgis import write_qgis
 from bishan_gis.output.run_layers import run_layers
 from bishan_gis.output.tables import write_csv, write_dictionary, write_parquet
+from bishan_gis.places.zones import zone_columns
+from bishan_gis.planning.gap_judge import age_groups
 
 if TYPE_CHECKING:
     from bishan_gis.results import Results
@@ -56,6 +59,13 @@ def write_results(results: Results, steps: list[dict[str, Any]]) -> dict[str, st
             tables["unused_rows.csv"] = results.unused
         if results.measures is not None and results.zone_measures is not None:
             tables |= {"measures.parquet": results.measures, "measures_zones.csv": results.zone_measures}
+            tables["measures_equity.csv"] = measure_equity(
+                results.measures,
+                results.cells,
+                measures=study.measures,
+                age_groups=age_groups(results),
+                member={k: c for k, c in zone_columns(results.zones).items() if k != "district"},
+            )
         for name, table in tables.items():
             write = write_parquet if name.endswith(".parquet") else write_csv
             write(table, out.path("tables", name))
