@@ -59,6 +59,10 @@ def pip_audit() -> int:
     wrong, skipped = weaknesses(packages)
     for name, number in wrong:
         print(f"pip-audit: {name}: {number}")
+    if packages and len(skipped) == len(packages):
+        # An index that is no PyPI knows nothing of weaknesses: as if nobody had answered.
+        print(f"pip-audit: NOT DONE, the service knows none of {len(packages)} packages; repeat it where PyPI answers")
+        return 0
     for name, why in skipped:
         print(f"pip-audit: {name}: NOT DONE, {why}")
     print(f"pip-audit: {len(packages) - len(skipped)} packages asked for, {len(wrong)} known weaknesses")
