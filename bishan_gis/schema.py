@@ -7,6 +7,7 @@ answer says how certain it is (``status``); neither is ever folded into 0 or NaN
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bishan_gis.errors import MissingColumnError, SchemaError
@@ -78,10 +79,13 @@ def check_columns(table: pd.DataFrame, required: Sequence[str], *, where: str) -
     hint_zh = f";是否指 {'、'.join(hints)}?" if hints else ""
     hint_en = f"; did you mean {', '.join(hints)}?" if hints else ""
     shown = ", ".join(present[:20])
+    # A file is mapped by the study; a table is renamed by whoever made it.
+    do = ("请在 study.toml 的 columns 中对应", "Map them under `columns` in study.toml")
+    if not Path(where).suffix:
+        do = ("请改列名", "Rename the columns")
     raise MissingColumnError(
-        f"{where}: 缺少列 {'、'.join(missing)};现有列: {shown}{hint_zh} 请在 study.toml 的 columns 中对应",
-        f"{where}: missing column {', '.join(missing)}; columns present: {shown}{hint_en} "
-        "Map them under `columns` in study.toml",
+        f"{where}: 缺少列 {'、'.join(missing)};现有列: {shown}{hint_zh} {do[0]}",
+        f"{where}: missing column {', '.join(missing)}; columns present: {shown}{hint_en} {do[1]}",
     )
 
 

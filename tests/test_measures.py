@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measure_town import MATRIX, NAN, NEAR, PEOPLE, SEATS, ZONES, make_city, towns
 
+import bishan_gis as bg
 from bishan_gis.access import competition, cost_measures, cumulative, decay, utility
 from bishan_gis.access import floating_catchment as fca
 from bishan_gis.access.gravity import gravity
@@ -291,3 +292,17 @@ def test_against_dense_formulas():
     full = lone[~np.isnan(lone).any(axis=1)]
     centred = full - full.mean(axis=1, keepdims=True) - full.mean(axis=0) + full.mean()
     np.testing.assert_allclose(centred, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda m: bg.two_step(m, supply={"x": 1}, demand=pd.Series({"A": 1}), cutoff_s=100), "pandas.Series.*dict"),
+        (lambda m: bg.gravity(m, supply=pd.Series({"x": 1.0}), origins=["A"], decay="linear"), "function of costs"),
+        (lambda m: bg.cost_to_reach(m.drop(columns="cost_s"), pd.Series({"x": 1.0}), amount=1), "Rename the columns"),
+        (lambda _: bg.open_at(pd.Series({"x": "24/7"}), "2026-11-25T10:00"), r"datetime\(2026"),
+    ],
+)
+def test_slips_of_the_pen_are_named(call, said: str) -> None:
+    with pytest.raises((InputError, SchemaError, MissingColumnError), match=said):
+        call(pd.DataFrame({"from_id": ["A"], "to_id": ["x"], "cost_s": [60.0]}))

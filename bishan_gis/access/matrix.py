@@ -153,7 +153,7 @@ def match_pairs(
     ends: list[NDArray[np.int32]] = []
     indexes: list[pd.Index] = []
     for name, given in (("from_id", origins), ("to_id", destinations)):
-        known = _known(travel_matrix[name]) if given is None else given
+        known = _known(travel_matrix[name]) if given is None else pd.Index(given)
         if not known.is_unique:
             twice = _shown(known[known.duplicated()].to_series())
             raise SchemaError(f"{name}: 已知的标识有重复: {twice}", f"{name}: known ids repeat: {twice}")
@@ -249,6 +249,12 @@ def match_amounts(amounts: pd.Series, *, where: str) -> NDArray[np.float64]:
     >>> match_amounts(pd.Series({"f": 30}), where="supply")
     array([30.])
     """
+    if not isinstance(amounts, pd.Series):
+        kind = type(amounts).__name__
+        raise SchemaError(
+            f"{where}: 须为以标识为索引的 pandas.Series, 而不是 {kind}",
+            f"{where} must be a pandas.Series indexed by id, not a {kind}",
+        )
     numeric = pd.api.types.is_numeric_dtype(amounts.dtype)
     values = amounts.to_numpy(dtype=np.float64, na_value=np.nan) if numeric else np.full(len(amounts), np.nan)
     odd = int((~np.isfinite(values) | (values < 0)).sum())
@@ -329,6 +335,11 @@ def weigh(decay: Decay, cost: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> weigh(lambda cost: 1 / (1 + cost), np.array([0.0, 1.0])).tolist()
     [1.0, 0.5]
     """
+    if not callable(decay):
+        raise InputError(
+            f"decay = {decay!r}: 须为衰减函数, 如 bishan_gis.exponential(rate_per_s=...)",
+            f"decay = {decay!r} must be a function of costs, such as bishan_gis.exponential(rate_per_s=...)",
+        )
     weight = np.ascontiguousarray(decay(cost), dtype=np.float64)
     if weight.shape != cost.shape:
         raise InputError(

@@ -123,6 +123,11 @@ def _texts(hours: pd.Series) -> list[str]:
 
 
 def _local(when: dt.datetime, reader: _Reader) -> dt.datetime:
+    if not isinstance(when, dt.datetime):
+        raise InputError(
+            f"时刻 {when!r} 须为 datetime.datetime, 如 datetime(2026, 10, 1, 10)",
+            f"time {when!r} must be a datetime.datetime, such as datetime(2026, 10, 1, 10)",
+        )
     return when if when.tzinfo is None else when.astimezone(reader.zone).replace(tzinfo=None)
 
 
@@ -197,7 +202,7 @@ def open_at(
     Raises
     ------
     InputError
-        The country, time zone or coordinates are not known.
+        The country, time zone or coordinates are not known, or the time is none.
 
     Notes
     -----
