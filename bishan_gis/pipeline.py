@@ -224,7 +224,17 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
     if study.measures:
         with clock.step("指标 measures") as report:
             measures, zone_measures = run_measures(
-                study, networks, cells, zones, facilities, points, entrances, groups, kind=rests_on, progress=report
+                study,
+                networks,
+                cells,
+                zones,
+                facilities,
+                points,
+                entrances,
+                groups,
+                kind=rests_on,
+                ride_kinds=data.kinds_apart("transit"),
+                progress=report,
             )
             hours = measures.attrs.pop("notes", [])
     profile = costs.profile

@@ -446,5 +446,6 @@ def _measures(
             for old, fresh in zip(out, new, strict=True)
         ]
     values, means = out
-    drawn = weakest_kind([kind, study.directions.kind])
-    return values.assign(kind=kind), means.assign(kind=np.where(means["zone_kind"] == "direction", drawn, kind))
+    # A scenario is an assumption, whatever a measure rests on besides.
+    weaker = {k: weakest_kind([k, kind]) for k in {*values["kind"], *means["kind"]}}
+    return values.assign(kind=values["kind"].map(weaker)), means.assign(kind=means["kind"].map(weaker))

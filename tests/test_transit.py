@@ -27,6 +27,7 @@ from bishan_gis.network.connection_scan import NEVER, Legs, arrivals, scan_conne
 from bishan_gis.network.costs import edge_costs, load_profile
 from bishan_gis.network.timetable import Line, Timetable, gtfs_timetable, join_timetables, line_timetable
 from bishan_gis.pipeline import run
+from bishan_gis.sources.datasets import file_sha256
 from bishan_gis.sources.gtfs import load_gtfs
 from bishan_gis.sources.transit_osm import load_routes
 
@@ -412,6 +413,12 @@ def test_feeds_are_inputs_like_others(tmp_path: Path) -> None:
     results = run(file, write=False)
     assert place.name in {Path(d.path).name for d in results.datasets}
     assert any("nothing leaves in the window 03:00-03:30" in en for _, en in results.warnings)
+    assert set(results.measures["kind"]) == {"derived"}
+    # A ride is no surer than its timetable.
+    manifest = f'[[dataset]]\npath = "feed.zip"\ntitle = "班次"\nkind = "synthetic"\nsha256 = "{file_sha256(place)}"\n'
+    (tmp_path / "data/raw/datasets.toml").write_text(manifest, encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace('datasets = ""', ""), encoding="utf-8")
+    assert set(run(file, write=False).measures["kind"]) == {"synthetic"}
 
 
 @pytest.mark.parametrize(

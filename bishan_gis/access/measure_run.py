@@ -36,6 +36,7 @@ def run_measures(
     age_groups: Mapping[str, Sequence[str]],
     *,
     kind: str,
+    ride_kinds: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the measures that a study asks for, and their means per zone.
@@ -56,6 +57,8 @@ def run_measures(
         Age group -> columns of `cells` to add up.
     kind : str
         What the inputs rest on.
+    ride_kinds : sequence of str
+        What the timetables of public transport rest on besides.
     progress : callable or bool, optional
         Called with measures done and in all; True draws a bar.
 
@@ -95,7 +98,7 @@ def run_measures(
             there, said, guessed = open_facilities([m], facilities[facilities["service"].isin(m.services)])
             notes += said
             goals = access_points[access_points["facility_id"].isin(there["facility_id"])]
-            rests_on = weakest_kind([kind, "assumed"]) if guessed else kind
+            rests_on = weakest_kind([kind, *ride_kinds, *(["assumed"] if guessed else [])])
             ridden[m.name] = transit_measure(m, study, networks["walk"], timetable, cells, goals, kind=rests_on)
         by_name = {str(name): rows for name, rows in table.groupby("measure_name", sort=False)} | ridden
         table = pd.concat([by_name[m.name] for m in study.measures], ignore_index=True)

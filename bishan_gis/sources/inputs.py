@@ -87,6 +87,11 @@ class StudyData:
     prefixes: tuple[str, ...] = ()
     unused: pd.DataFrame | None = None
 
+    def kinds_apart(self, section: str) -> list[str]:
+        """Return what the files of a section rest on that times on foot do not use, such as ``transit``."""
+        known = zip(self.files, self.datasets, strict=True)
+        return [d.kind for setting, d in known if setting.startswith(f"{section}.")]
+
 
 def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = None) -> StudyData:
     """Read every input of a study.
