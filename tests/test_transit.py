@@ -415,10 +415,12 @@ def test_feeds_are_inputs_like_others(tmp_path: Path) -> None:
     assert any("nothing leaves in the window 03:00-03:30" in en for _, en in results.warnings)
     assert set(results.measures["kind"]) == {"derived"}
     # A ride is no surer than its timetable.
-    manifest = f'[[dataset]]\npath = "feed.zip"\ntitle = "班次"\nsource = "x"\nlicence = "x"\nkind = "synthetic"\nsha256 = "{file_sha256(place)}"\n'
-    (tmp_path / "data/raw/datasets.toml").write_text(manifest, encoding="utf-8")
+    listed = {"path": "feed.zip", "title": "班次", "source": "x", "licence": "x", "kind": "synthetic"}
+    rows = [f'{key} = "{value}"' for key, value in {**listed, "sha256": file_sha256(place)}.items()]
+    (tmp_path / "data/raw/datasets.toml").write_text("\n".join(["[[dataset]]", *rows]), encoding="utf-8")
     file.write_text(file.read_text(encoding="utf-8").replace('datasets = ""', ""), encoding="utf-8")
-    assert set(run(file, write=False).measures["kind"]) == {"synthetic"}
+    kinds = run(file, write=False).measures.groupby("mode")["kind"].unique()
+    assert {mode: list(k) for mode, k in kinds.items()} == {"transit": ["synthetic"], "walk": ["derived"]}
 
 
 @pytest.mark.parametrize(
