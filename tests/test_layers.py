@@ -11,6 +11,7 @@ import pytest
 import rasterio
 import shapely
 
+from bishan_gis.crs import WGS84, load_crs, reproject
 from bishan_gis.errors import (
     BrokenFileError,
     CrsError,
@@ -191,6 +192,19 @@ def test_a_datum_without_parameters_is_said(tmp_path: Path, crs: str, x: float, 
     gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(x, y)], crs=crs).to_file(tmp_path / "a.gpkg")
     notes = load_layer(tmp_path / "a.gpkg").attrs["warnings"]
     assert sum("no parameters are known" in en for _, en in notes) == said
+
+
+@pytest.mark.parametrize("code", [4544, 4523, 32648, 2360, 21480, 4490])
+def test_shapes_land_where_proj_puts_them(code: int) -> None:
+    # By its own steps or by PROJ's choice, both ways: equal in every bit.
+    crs, rng = load_crs(f"EPSG:{code}"), np.random.default_rng(1)
+    lonlat = gpd.GeoSeries(shapely.points(rng.uniform((100, 25), (110, 35), (500, 2))), crs=WGS84, name="shape")
+    plane = reproject(lonlat, crs)
+    assert plane.crs == crs
+    assert plane.name == "shape"
+    assert (shapely.get_coordinates(plane) == shapely.get_coordinates(lonlat.to_crs(crs))).all()
+    back = shapely.get_coordinates(reproject(plane, WGS84)), shapely.get_coordinates(plane.to_crs(WGS84))
+    assert (back[0] == back[1]).all()
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4544"])

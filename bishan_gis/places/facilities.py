@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from bishan_gis.crs import WGS84, check_metric
+from bishan_gis.crs import WGS84, check_metric, reproject
 from bishan_gis.errors import SchemaError
 from bishan_gis.names import name_similarity, normal_name
 from bishan_gis.places.classes import FacilityClass, Matcher, load_classes
@@ -256,7 +256,7 @@ def merge_duplicates(
     check_columns(facilities, FACILITIES, where="facilities")
     frame = facilities.sort_values("facility_id", ignore_index=True)
     n = len(frame)
-    projected = frame.geometry.to_crs(crs)
+    projected = reproject(frame.geometry, crs)
     check_metric(projected, where="facilities")
     shape = projected.to_numpy()
     pairs = _pairs(frame, shape, prefixes)

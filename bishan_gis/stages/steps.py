@@ -177,10 +177,12 @@ def count_once(
     facilities, merged : GeoDataFrame, DataFrame
         What is left, in `crs`, by id; what went into another one.
     """
+    from bishan_gis.crs import reproject
     from bishan_gis.places.facilities import merge_duplicates
 
     kept, merged = merge_duplicates(pd.concat(found, ignore_index=True), crs=crs, prefixes=prefixes)
-    return kept.to_crs(crs).sort_values("facility_id", ignore_index=True), merged
+    there = kept.set_geometry(reproject(kept.geometry, crs))
+    return there.sort_values("facility_id", ignore_index=True), merged
 
 
 def check_any(found: int, *, osm: str) -> None:
