@@ -34,7 +34,7 @@ DECAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 class Section(BaseModel):
     """A table of ``study.toml``: no key that is not known, no number without end; nothing changes after."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 @cache

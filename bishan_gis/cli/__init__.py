@@ -6,7 +6,11 @@ could not be written, 5 a server did not give what was asked for, 130 interrupte
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
 import sys
+import threading
 
 from bishan_gis.cli import export_command, fetch_command, many_command, planning, report_command, study
 from bishan_gis.cli.door import app
@@ -19,4 +23,20 @@ def main() -> None:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         sys.stderr.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        _leave(end.code)
+        raise
+
+
+def _leave(code: object) -> None:
+    """End the process at once where nothing waits: taking the loaded packages apart takes a fifth of a second."""
+    status = 0 if code is None else code
+    if not isinstance(status, int) or threading.active_count() > 1:
+        return
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):  # what cannot be flushed is told the usual way
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
