@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bishan_gis.planning.gap_judge import Judged
     from bishan_gis.planning.gaps import Gaps
 
-__all__ = ["BREAKS", "cut", "list_pieces", "listed_pieces", "service_pieces"]
+__all__ = ["BREAKS", "cut", "list_pieces", "listed_pieces", "listed_rows", "service_pieces"]
 
 #: Columns that depend on other services; the rest of a row lies before, between and after them.
 BREAKS = ("rank", "place_zh", "place_en", "n_also_missing")
@@ -35,6 +35,8 @@ _SPANS = [
     for a, b in (("rank", "place_zh"), ("place_en", "n_also_missing"))
 ]
 _SPANS.append(list(COLUMNS[COLUMNS.index("n_also_missing") + 1 :]))
+#: Spans, the sentence in two languages, members, id, outline.
+_N_PIECES = len(_SPANS) + 5
 
 
 def cut(data: bytes, ends: NDArray[np.int64]) -> list[bytes]:
@@ -93,7 +95,7 @@ def service_pieces(judged: Judged) -> dict[str, Any]:
         "people": rows,
         "people_columns": [str(c) for c in people.columns],
         "towns": {c: towns[c].tolist() for c in columns},
-        "unknown_cells": _text(np.flatnonzero(judged.state.unknown[0]).tolist()),
+        "unknown_cells": _text(np.flatnonzero(judged.state.unknown[0]).tolist()).encode("ascii"),
     }
 
 
@@ -140,7 +142,7 @@ def list_pieces(
         "start": first.astype(np.int32),
         "member": by.cell.astype(np.int32),
         "table": rounded[[c for span in _SPANS for c in span]],
-        "cells": "[" + ",".join(_text(members) for members in by.cells_of()) + "]",
+        "cells": _text(by.cells_of()).encode("ascii"),
     }
     for i, span in enumerate(_SPANS):
         data, ends = _joined(_csv_rows(rounded[span]))
@@ -184,7 +186,7 @@ def listed_pieces(part: Mapping[str, Any], shown: Mapping[str, int], cells: gpd.
     Returns
     -------
     dict
-        For each list: ``rows`` (JSON of the spans between `BREAKS`, sentences, and the outline)``.
+        For each list: JSON of the spans between `BREAKS`, sentences, members, id and outline, see :func:`listed_rows`.
     """
     out = {}
     for name, n in shown.items():
@@ -193,11 +195,25 @@ def listed_pieces(part: Mapping[str, Any], shown: Mapping[str, int], cells: gpd.
         start = [*part[f"{name} start"][: n + 1].tolist(), len(part[f"{name} member"])][: n + 1]
         members = [part[f"{name} member"][a:b].tolist() for a, b in pairwise(start)]
         records = part[f"{name} table"].head(n).to_dict("records")
-        out[name] = [
+        rows = [
             _listed(record, cell, outline)
             for record, cell, outline in zip(records, members, outlines(members, cells), strict=True)
         ]
+        # JSON never holds the character that stands between.
+        out[name] = "\n".join(text for row in rows for text in row).encode("utf-8")
     return out
+
+
+def listed_rows(data: bytes) -> list[list[str]]:
+    """Return the rows of a list, from :func:`listed_pieces`.
+
+    Parameters
+    ----------
+    data : bytes
+        Under the name of the list.
+    """
+    texts = data.decode("utf-8").split("\n")
+    return [texts[i : i + _N_PIECES] for i in range(0, len(texts), _N_PIECES)]
 
 
 def _listed(record: Mapping[Any, Any], members: list[int], outline: str) -> list[str]:
@@ -221,10 +237,12 @@ def outlines(members: list[list[int]], cells: gpd.GeoDataFrame) -> list[str]:
     import geopandas as gpd
     import shapely
 
+    from bishan_gis.crs import WGS84, reproject
     from bishan_gis.planning.gap_areas import union_cells
 
     if not members:
         return []
-    shapes = gpd.GeoSeries(union_cells(members, cells.geometry.to_numpy()), crs=cells.crs).to_crs(4326).to_numpy()
+    joined = gpd.GeoSeries(union_cells(members, cells.geometry.to_numpy()), crs=cells.crs)
+    shapes = reproject(joined, WGS84).to_numpy()
     texts = shapely.to_geojson(shapely.transform(shapes, lambda xy: np.round(xy, 6)))
     return [_text(json.loads(text)) for text in texts]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from bishan_gis.planning.gap_areas import missing_too
 from bishan_gis.planning.gap_places import place_csv, place_rows
 from bishan_gis.sources.gap_files import GAPS_FORMAT
 from bishan_gis.stages.gap_parts import LISTS
-from bishan_gis.stages.gap_pieces import cut
+from bishan_gis.stages.gap_pieces import cut, listed_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,8 @@ __all__ = ["gap_texts"]
 _LISTED = 1000
 #: Outlines are made for some more than are shown, so that a shift of ranks seldom asks for new ones.
 _STEP = 16
+#: What makes a CSV put a text in quotes.
+_QUOTED = re.compile(r'[",\r\n]')
 
 
 def gap_texts(parts: GapParts) -> dict[str, bytes]:
@@ -89,7 +92,7 @@ class _Answer:
         self.kind = parts.stages.kind_of(self.ground["kinds"])
         places = np.argsort(np.array([f"{s}/" for s in self.services], dtype=str))
         self.service_order = np.argsort(places)
-        #: Name of the place of each cell, and of most of each township, as a CSV and as JSON have it.
+        #: Name of the place of each cell, and of most of each township, as a CSV has it.
         self.csv_places = [_csv_pair(*pair) for pair in zip(self.names["zh"], self.names["en"], strict=True)]
         self.csv_whole = {z: _csv_pair(zh, self.names["whole_en"][z]) for z, zh in self.names["whole_zh"].items()}
 
@@ -155,7 +158,7 @@ class _Answer:
 
     def _by_service(self, piece: str) -> str:
         both = zip(self.services, self.kept, strict=True)
-        return "{" + ",".join(f"{_text(s)}:{p[piece]}" for s, p in both) + "}"
+        return "{" + ",".join(f"{_text(s)}:{p[piece].decode('ascii')}" for s, p in both) + "}"
 
     def _completeness(self) -> tuple[list[float], list[float]]:
         from bishan_gis.planning.gap_quality import completeness_bounds
@@ -170,7 +173,7 @@ class _Answer:
         from bishan_gis.output.gap_files import column_rows
         from bishan_gis.planning.gap_quality import hierarchy_completeness
 
-        towns = pd.concat([pd.DataFrame(p["towns"]) for p in self.kept], ignore_index=True)
+        towns = pd.DataFrame({c: [v for p in self.kept for v in p["towns"][c]] for c in self.kept[0]["towns"]})
         there = [(z, s) for s, kept in self.parts.stages.places_kept.items() for z in kept.value["zones"]]
         facilities = pd.DataFrame(there, columns=["zone_id", "service"])
         people = towns.assign(zone_kind="township", age_group="all")
@@ -180,8 +183,11 @@ class _Answer:
 def _csv_pair(*texts: str) -> bytes:
     from bishan_gis.output.tables import _no_formula
 
+    safe = [str(_no_formula(t)) for t in texts]
+    if not _QUOTED.search("".join(safe)):
+        return ",".join(safe).encode("utf-8")
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="").writerow([_no_formula(t) for t in texts])
+    csv.writer(stream, lineterminator="").writerow(safe)
     return stream.getvalue().encode("utf-8")
 
 
@@ -224,10 +230,11 @@ class _List:
 
     def records(self, listed: Any) -> list[tuple[str, str]]:
         """Return what the record, and what the map layer says of each area that is listed."""
-        values = [listed[s].value for s in self.answer.services]
+        kept = [listed[s].value for s in self.answer.services]
+        values = [listed_rows(one[self.name]) if self.name in one else [] for one in kept]
         out = []
         for rank, i in enumerate(self.order[:_LISTED].tolist(), start=1):
-            head, middle, tail, *said, members, gap_id, outline = values[self.service[i]][self.name][self.row[i]]
+            head, middle, tail, *said, members, gap_id, outline = values[self.service[i]][self.row[i]]
             names = self.answer.place(int(self.cell[i]), bool(self.most[i]))
             place = [_text(name) for name in names]
             text = [f'"{name[1:-1]}{words}"' for name, words in zip(place, said, strict=True)]
@@ -247,10 +254,10 @@ class _List:
         spans = [
             [piece for p in answer.kept for piece in cut(p[f"{name} csv {k}"], p[f"{name} ends {k}"])] for k in range(3)
         ]
-        zones = answer.ground["zone_id"]
         cells, most, more = self.cell.tolist(), self.most.tolist(), self.n_more.tolist()
+        zones, whole, places = answer.ground["zone_id"], answer.csv_whole, answer.csv_places
         out = []
         for rank, i in enumerate(self.order.tolist(), start=1):
-            place = answer.csv_whole[zones[cells[i]]] if most[i] else answer.csv_places[cells[i]]
+            place = whole[zones[cells[i]]] if most[i] else places[cells[i]]
             out.append(b"%d,%b,%b,%b,%d,%b\n" % (rank, spans[0][i], place, spans[1][i], more[i], spans[2][i]))
         return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bishan_gis.cache import Kept, Store
 from bishan_gis.errors import InputError
 from bishan_gis.schema import weakest_kind
-from bishan_gis.stages.forms import NETWORK, TABLES, pack
+from bishan_gis.stages.forms import NETWORK, TABLES
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -350,11 +351,11 @@ class StudyStages:
 
         from bishan_gis.crs import load_crs
         from bishan_gis.planning.gap_describe import named_facilities
-        from bishan_gis.stages.forms import unpack
         from bishan_gis.stages.steps import count_once, district_prefixes, facility_places
 
         crs = load_crs(self.study.crs, where=f"{self.study.file.name}: crs")
-        found = [unpack(self._found[i].value[f"rows {service}"])["facilities"] for i in sources]
+        every = [self._found[i].value["facilities"] for i in sources]
+        found = [one[one["service"] == service].reset_index(drop=True) for one in every]
         kept, merged = count_once(found, crs=crs, prefixes=district_prefixes(self.study, self.zones))
         places = facility_places(kept, self.zones)
         code, area = shapely.to_wkb(kept.geometry.to_numpy()), shapely.get_dimensions(kept.geometry.to_numpy()) == 2
@@ -530,13 +531,19 @@ class StudyStages:
 
 
 def _by_service(found: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Return the facilities of a source, packed service by service, and what stands for each in a key."""
+    """Return the facilities of a source, and what stands for those of each service in a key."""
+    import shapely
+
     found.attrs = {}
-    rows = {
-        f"rows {service}": pack({"facilities": group.reset_index(drop=True)})
-        for service, group in found.groupby("service", sort=True)
+    plain = [c for c in found.columns if c != found.geometry.name]
+    rows = zip(*(found[c].tolist() for c in plain), strict=True)
+    texts = [json.dumps([str(v) for v in row], ensure_ascii=False) for row in rows]
+    shapes = shapely.to_wkb(found.geometry.to_numpy())
+    digests = {
+        service: _hash([*plain, *(part for i in at for part in (texts[i], shapes[i]))])
+        for service, at in sorted(found.groupby("service").indices.items())
     }
-    return {"services": {name[len("rows ") :]: _hash([data]) for name, data in rows.items()}, **rows}
+    return {"services": digests, "facilities": found}
 
 
 def _hash(parts: Iterable[str | bytes]) -> str:
