@@ -267,6 +267,7 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
             "name_en": profile.en,
             "speed_kmh": profile.speed_kmh,
             "source": profile.source,
+            "source_zh": profile.source_zh,
             "slope": costs.slope,
         },
         warnings=[*run_notes(data, zones, networks, near, placed_by), *hours],

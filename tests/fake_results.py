@@ -80,6 +80,10 @@ class FakeDataset:
     date: str
     kind: str
 
+    def said(self, what: str, lang: str) -> str:
+        """Return source or licence, which no language changes."""
+        return str(getattr(self, what)) if lang else ""
+
 
 @dataclass
 class FakeResults:

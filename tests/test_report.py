@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from docx import Document
@@ -19,6 +20,7 @@ from toy_study import write_toy_study
 from typer.testing import CliRunner
 
 import bishan_gis as bg
+from bishan_gis.chinese import full_width
 from bishan_gis.cli import app
 from bishan_gis.errors import BrokenFileError, InputError, MissingFileError, OutputError
 from bishan_gis.output.fonts import GETA, font_characters
@@ -145,7 +147,7 @@ def test_facts_are_the_numbers_of_the_tables(results):
     for row, one in zip(radius["rows"], circles.to_dict("records"), strict=True):
         assert [c["value"] for c in row[4:6]] == [one["share_circle"], one["share_streets"]]
         assert row[6]["value"] == pytest.approx(100 * (row[5]["value"] - row[4]["value"]))
-    assert circles["sentence_zh"].loc[circles["difference"].abs().idxmax()] in radius["note"]
+    assert full_width(circles["sentence_zh"].loc[circles["difference"].abs().idxmax()]) in radius["note"]
     for table in facts["zones"]:
         at = next(i for i, c in enumerate(table["columns"]) if c["text"] == load_words("zh")("people"))
         assert sum(r[at]["value"] for r in table["rows"]) == table["sum"][at]["value"] == 1501
@@ -229,9 +231,59 @@ def test_word_holds_the_facts(made):
     assert facts["warning"] in words
     named = [s._inline.docPr.get("descr") for s in document.inline_shapes]
     assert len(named) == len(pictures)
-    assert all(f"{m['title']}: {m['caption']}" in named for m in facts["maps"])
+    colon = facts["words"]["colon"]
+    assert all(f"{m['title']}{colon}{m['caption']}" in named for m in facts["maps"])
     body = document.element.xml
     assert "{{" not in body.replace(HOSTILE["jinja"].split("{%")[0], "").replace("{{ 6*6 }}", "")
+
+
+def test_each_evaluated_element_leads_to_its_map(results, study, quick, tmp_path):
+    """Clause, indicator, value, verdict - and a map: drawn beside it or a figure, and the page where it is explored."""
+    maps = results.study.maps
+    maps.mkdir(parents=True, exist_ok=True)
+    (maps / "index.html").write_text("x", encoding="utf-8")
+    (file,), facts = write_report(results, tmp_path / "out", formats=["html"], lang="zh")
+    tree = parser.fromstring(file.read_bytes())
+    elements = [e for g in facts["policy"]["groups"] for e in g["evaluated"]]
+    shown = tree.xpath("//article")
+    assert len(shown) == len(elements) > 8
+    services = set()
+    for element, article in zip(elements, shown, strict=True):
+        assert element["page"]["file"] in article.text_content()
+        assert element["map_figure"] in article.text_content()
+        drawn = article.xpath(".//figure/img/@src")
+        assert bool(drawn) == bool(element["picture"]) != element["map_figure"].startswith("图 ") or not drawn
+        (link,) = article.xpath(".//a[contains(@href, '.html')]/@href")
+        assert (file.parent / link.split("#")[0]).resolve().parent == maps.resolve()
+        state = dict(parse_qsl(link.partition("#")[2]))
+        services |= {state["service"]} if "service" in state else set()
+    assert services
+    assert services <= set(results.services.index)
+
+
+def test_chinese_report_is_chinese(results):
+    """No English of the table of standards, no keys of services, no half-width marks beside Chinese characters."""
+    facts = report_facts(results, lang="zh")
+    texts: list[str] = []
+
+    def gather(value):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key not in ("key", "what", "service", "state", "file", "page", "formula", "verdict"):
+                    gather(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                gather(inner)
+        elif isinstance(value, str):
+            texts.append(value)
+
+    gather({k: facts[k] for k in ("headlines", "findings", "policy", "zones", "tables", "gaps", "sites", "limits")})
+    han = "\u3400-\u9fff"
+    for text in texts:
+        for hostile in HOSTILE.values():
+            text = text.replace(hostile, "")
+        assert not re.search(rf"[{han}]\s?[,;:(]|[,;:]\s?[{han}]", text), text
+        assert not re.search(r"Annex|Table \d|residential|inputs\.|[a-z]+_[a-z]+", text), text
 
 
 def test_hostile_text_stays_text(made):

@@ -252,14 +252,22 @@ def policy(doc: Any) -> None:
     paragraph(doc, "{{ g.title }}", "Heading 2")
     paragraph(doc, "{%p for e in g.evaluated %}")
     paragraph(doc, "{{ e.number }}  {{ e.phrase }} {{ e.meaning }}", "Heading 3")
-    table = plain_table(doc, 2, [Mm(v) for v in (52, 40, 24, 20, 22, 20)])
+    table = plain_table(doc, 2, [Mm(v) for v in (58, 48, 26, 23, 23)])
     values = ["{{ e.clause_tag }}", "{{ e.indicator }}", "{{ e.figure.text }}", "{{ e.verdict_text }}"]
-    values += ["{{ e.map_text }}", "{{ e.kind }}"]
-    for i, key in enumerate(("clause", "indicator", "value", "verdict", "map", "kind")):
+    values += ["{{ e.kind }}"]
+    for i, key in enumerate(("clause", "indicator", "value", "verdict", "kind")):
         into(table.rows[0].cells[i], f"{{{{ f.words.{key} }}}}", "Report Cell")
         into(table.rows[1].cells[i], values[i], "Report Head" if key in ("value", "verdict") else "Report Cell")
         lines(table.rows[0].cells[i], bottom=2)
-    paragraph(doc, "{{ e.said }}", "Report Small")
+    paragraph(doc, "{{ f.words.map }}{{ f.words.colon }}{{ e.map_text }}", "Report Small")
+    table = plain_table(doc, 1, [Mm(146), Mm(32)])
+    said, beside = table.rows[0].cells
+    into(said, "{%p for line in e.said_lines %}", "Report Small")
+    paragraph(said, "{{ line }}", "Report Small")
+    paragraph(said, "{%p endfor %}", "Report Small")
+    paragraph(said, "", "Report Cell")
+    into(beside, "{{ e.image }}", "Report Cell")
+    paragraph(beside, "{{ e.image_caption }}", "Report Cell")
     paragraph(doc, "{%p endfor %}")
     paragraph(doc, "{%p endfor %}")
     data_table(doc, "needing")
@@ -300,8 +308,10 @@ def chapters(doc: Any) -> None:
     paragraph(doc, "{%p endif %}")
     paragraph(doc, "{{ f.words.methods }}", "Heading 1").paragraph_format.page_break_before = True
     body = [("{{ m.title }}", "Heading 2"), ("{{ m.text }}", "Normal"), ("{{ m.formula }}", "Normal")]
-    each(doc, "m in f.methods", *body, ("{{ f.words.source }}: {{ m.source }}", "Report Muted"))
-    paragraph(doc, "{{ f.words.tags }}: {{ f.tags.S }} · {{ f.tags.K }} · {{ f.tags.P }}", "Report Muted")
+    each(doc, "m in f.methods", *body, ("{{ f.words.source }}{{ f.words.colon }}{{ m.source }}", "Report Muted"))
+    paragraph(
+        doc, "{{ f.words.tags }}{{ f.words.colon }}{{ f.tags.S }} · {{ f.tags.K }} · {{ f.tags.P }}", "Report Muted"
+    )
     paragraph(doc, "{{ f.words.sources }}", "Heading 1")
     data_table(doc, "f.datasets")
     paragraph(doc, "{{ f.words.limits }}", "Heading 1")

@@ -62,6 +62,8 @@ class SpeedProfile:
         junctions, which have half of it [s]; 0 where left out.
     rules : str
         Table of who may pass, ``data/<rules>_rules.toml``; that of the mode where empty.
+    source_zh : str
+        `source` in Chinese.
     """
 
     name: str
@@ -79,6 +81,7 @@ class SpeedProfile:
     leg_kmh: float | None = None
     delays: Mapping[str, float] = field(default_factory=dict, hash=False)
     rules: str = ""
+    source_zh: str = ""
 
     @property
     def speed_ms(self) -> float:
@@ -231,7 +234,7 @@ def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
 
 def _read_profile(row: dict[str, Any], name: str, where: str) -> SpeedProfile:
     """Check the settings of one profile and name all that is wrong at once."""
-    words, choices = ("zh", "en", "source", "rules"), {"mode": _MODES, "speeds": _SPEEDS}
+    words, choices = ("zh", "en", "source", "source_zh", "rules"), {"mode": _MODES, "speeds": _SPEEDS}
     positive, least_0 = ("speed_kmh", "street_factor", "leg_kmh"), ("steps_factor", "max_slope", "max_descent")
     wrong: list[tuple[str, str]] = []
     for key in ("zh", "en", "mode", "source", "speed_kmh", "steps_factor"):

@@ -18,7 +18,7 @@ _VERDICT = {
     "unknown": ("无法判断", "unknown"),
     "no_threshold": ("无标准值", "no threshold"),
 }
-_KIND = {"observed": "实测", "derived": "推导", "assumed": "假设", "synthetic": "合成"}
+_KIND = {"observed": "实测", "derived": "推算", "assumed": "假设", "synthetic": "合成"}
 _UNIT = {"direction": "个", "person": "人", "point": "分"}
 
 

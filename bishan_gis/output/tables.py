@@ -84,7 +84,7 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     "y": ("m", "北坐标 (工作坐标系)", "northing in the working CRS"),
     "kind": (
         "",
-        "数据性质: observed 实测, derived 推导, assumed 假设, synthetic 合成",
+        "数据性质: observed 实测, derived 推算, assumed 假设, synthetic 合成",
         "observed, derived, assumed or synthetic",
     ),
     "name": ("", "名称", "name"),

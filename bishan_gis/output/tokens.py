@@ -25,6 +25,7 @@ __all__ = [
     "ROADS",
     "ROAD_CLASSES",
     "SITE",
+    "SPACES",
     "UNKNOWN",
     "css_variables",
     "reach_colors",
@@ -86,6 +87,15 @@ ROADS: tuple[dict[str, Any], ...] = (
     {"color": "#d9d9d4", "widths": [0.35, 1.0, 4], "zoom": 11.5},
     {"color": "#d6cfc4", "widths": [0.3, 0.7, 2], "zoom": 13.5, "dash": [4, 2]},
 )
+
+#: Land for production, living, ecology, several of them, and none.
+SPACES = {
+    "production": "#e69f00",
+    "living": "#b0307a",
+    "ecology": "#009e73",
+    "mixed": "#56b4e9",
+    "none": "#b5b5b0",
+}
 
 #: Control lines by a word in their type; the name stands in the legend and on the map.
 CONTROL_LINES: tuple[tuple[str, str, list[int]], ...] = (

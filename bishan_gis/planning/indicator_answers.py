@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bishan_gis.chinese import cite_zh
+from bishan_gis.places.classes import load_classes
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -88,8 +91,10 @@ def join_notes(*notes: tuple[str, str]) -> tuple[str, str]:
 def no_service(row: pd.Series) -> Missing:
     """Say that the run has no facilities of the service a row speaks of."""
     key = row["service"] or row["name_zh"]
+    known = load_classes()
+    name = known[key].zh if key in known else row["name_zh"]
     return Missing(
-        f"没有 {key} 的设施;请在 inputs.facilities 或 OSM 中提供, 并列入 services.include",
+        f"没有{name};请在设施图层 (inputs.facilities) 或 OSM 中提供, 并列入服务清单 (services.include = {key})",
         f"no facilities of {key}; give them in inputs.facilities or in OSM, and in services.include",
     )
 
@@ -97,4 +102,4 @@ def no_service(row: pd.Series) -> Missing:
 def needs(row: pd.Series) -> Missing:
     """Say what data a row needs that a run does not have."""
     what = row["denominator"] or row["indicator"]
-    return Missing(f"需要数据: {what} ({row['indicator']})", f"needs data: {what} ({row['indicator']})")
+    return Missing(f"需要数据: {cite_zh(what)}", f"needs data: {what} ({row['indicator']})")

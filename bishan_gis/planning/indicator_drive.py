@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bishan_gis.chinese import cite_zh
+from bishan_gis.network.costs import load_profile
 from bishan_gis.planning.drive_reach import GROUND_M, Trip, ground_reached, people_reached
 from bishan_gis.planning.indicator_answers import Answer, Computed, Missing, no_service, over
 from bishan_gis.planning.indicator_land import URBAN, line_kinds
@@ -41,7 +43,7 @@ def drive_min(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer
     """
     if "drive" not in sums.results.networks:
         return Missing(
-            "需要行车网络: 在研究中增加 [drive] 一节 (profile, max_snap_m)",
+            "需要行车网络 (在研究中增加 [drive] 一节: profile, max_snap_m)",
             "needs [drive]: add the section to the study (profile, max_snap_m)",
         )
     if not sums.has(row["service"]):
@@ -50,11 +52,11 @@ def drive_min(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer
     if str(row["denominator"]).startswith("area"):
         return _ground(sums, row, trip)
     reached, unknown = people_reached(sums, trip)
-    who = sums.results.study.modes["drive"].profile if not trip.profile else trip.profile
+    who = load_profile(sums.results.study.modes["drive"].profile if not trip.profile else trip.profile)
     asked = str(row["denominator"])
     note = (
-        f"没有 {asked} 的界线, 按人口计; 车速 {who}, 不计停车",
-        f"of people, for want of {asked}; speeds of {who}, parking not counted",
+        f"没有{cite_zh(asked)}的界线, 按人口计; 车速按{who.zh}, 不计停车",
+        f"of people, for want of {asked}; speeds of {who.name}, parking not counted",
     )
     kinds = sums.kind(row["service"], streets=True)
     share = (over(reached, sums.people), over(reached + unknown, sums.people))

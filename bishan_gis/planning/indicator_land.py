@@ -64,7 +64,7 @@ def land_ha(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
     line = row["denominator"].removeprefix("control line ")
     parts = sums.line_areas(line)
     if parts is None:
-        return Missing(f"inputs.control_lines 中没有 {line}", f"inputs.control_lines has no {line}")
+        return Missing(f"没有控制线{line} (inputs.control_lines)", f"inputs.control_lines has no {line}")
     value = shapely.area(parts) / 1e4
     return Computed(value, value, sums.area_km2, "km2", sums.kind(more=line_kinds(sums)))
 
@@ -95,10 +95,10 @@ def density(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
         return needs(row)
     urban = sums.line_areas(URBAN)
     if urban is None:
-        return Missing(f"inputs.control_lines 中没有 {URBAN}", f"inputs.control_lines has no {URBAN}")
+        return Missing(f"没有控制线{URBAN} (inputs.control_lines)", f"inputs.control_lines has no {URBAN}")
     area = shapely.area(urban) / 1e6
     kinds = sums.kind(more=line_kinds(sums), streets=True)
-    note = (f"{URBAN} 以内", f"inside the line {URBAN}")
+    note = (f"{URBAN}以内", f"inside the line {URBAN}")
     if row["indicator"] == "density_person_km2":
         cells = sums.results.cells
         inside = np.zeros(len(cells), dtype=bool)
@@ -205,7 +205,7 @@ def land_use(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer:
         line = sums.line_areas(found["line"])
         if line is None:
             return Missing(
-                f"inputs.control_lines 中没有 {found['line']}", f"inputs.control_lines has no {found['line']}"
+                f"没有控制线{found['line']} (inputs.control_lines)", f"inputs.control_lines has no {found['line']}"
             )
         bounds, kinds = line, (*kinds, *line_kinds(sums))
     area = areas_by_zone(shapely.make_valid(mine.geometry.to_numpy()), bounds)
@@ -238,7 +238,7 @@ def built_within(sums: ZoneSums, row: pd.Series, chosen: NDArray[np.bool_]) -> A
     bounds, note = sums.zones["geometry"].to_numpy(), ("", "")
     urban = sums.line_areas(URBAN)
     if urban is not None:
-        bounds, note = urban, (f", {URBAN} 以内", f", inside the line {URBAN}")
+        bounds, note = urban, (f", {URBAN}以内", f", inside the line {URBAN}")
     shape = shapely.make_valid(land.geometry.to_numpy())
     whole = areas_by_zone(shape, bounds)
     part = areas_by_zone(_inside_any(shape, circles), bounds)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bishan_gis.chinese import cite_zh
 from bishan_gis.planning.indicator_answers import (
     Answer,
     Computed,
@@ -36,7 +37,7 @@ def _share(
     least = float(row["share_min"])
     asked = str(row["denominator"]).removesuffix("; here people")
     if not asked.startswith("people"):
-        said = (f"按人口计 (标准: {asked})", f"of people (the standard: {asked})")
+        said = (f"按人口计 (标准按{cite_zh(asked)}计)", f"of people (the standard: {asked})")
         note = join_notes(said, note)
     return Computed(
         low=over(covered, sums.people),
@@ -73,7 +74,10 @@ def _walk_min(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Answer
         kinds=sums.kind(*kinds, streets=True),
         unit="1",
         limits=(np.nan, np.nan),
-        note=(f"{shown} 类设施覆盖率的平均: {'、'.join(kinds)}", f"mean over {shown} services: {', '.join(kinds)}"),
+        note=(
+            f"{shown} 类设施覆盖率的平均: {'、'.join(map(sums.service_zh, kinds))}",
+            f"mean over {shown} services: {', '.join(kinds)}",
+        ),
     )
 
 
@@ -111,11 +115,7 @@ def _per_head(
     sums: ZoneSums, row: pd.Series, standards: pd.DataFrame, amount: NDArray[np.float64], heads: Any, factor: float
 ) -> Answer:
     """Add up what is known of the facilities meant; where something is not known it is a lower bound."""
-    what = (
-        ("面积 (面状图形)", "an area (a polygon)")
-        if row["unit"].startswith("m2")
-        else ("容量 capacity", "a `capacity`")
-    )
+    what = ("面积 (面状图形)", "an area (a polygon)") if row["unit"].startswith("m2") else ("容量", "a `capacity`")
     if not sums.has(row["service"]):
         return no_service(row)
     chosen = choose(sums, row, standards)
@@ -125,7 +125,7 @@ def _per_head(
     known = chosen.sure & np.isfinite(amount)
     if not known.any() and mine.any():
         return Missing(
-            f"{row['service']} {int(mine.sum())} 处没有一处有{what[0]};请在设施图层提供",
+            f"{sums.service_zh(row['service'])} {int(mine.sum())} 处没有一处有{what[0]};请在设施图层提供",
             f"none of {int(mine.sum())} {row['service']} has {what[1]}; give it in the layer of facilities",
         )
     total = sums.sum_facilities(np.where(known, amount, 0.0))
@@ -156,7 +156,7 @@ def _per_person_m2(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> A
     n = int(chosen.sure.sum())
     if not both.any():
         return Missing(
-            f"{chosen.note[0]}, 没有一处同时有面积和容量;请在设施图层提供面状图形和 capacity",
+            f"{chosen.note[0]}, 没有一处同时有面积和容量;请在设施图层提供面状图形和容量",
             f"{chosen.note[1]}, none has both an area and a capacity; give polygons and `capacity`",
         )
     heads = sums.sum_facilities(np.where(both, capacity, 0.0))
@@ -220,7 +220,7 @@ def _radii_together(sums: ZoneSums, row: pd.Series, sized: pd.DataFrame) -> Answ
     people = sums.results.cells["people"].to_numpy(np.int64)
     low = over(sums.sum_cells(np.where(inside, people, 0)), sums.people)
     high = over(sums.sum_cells(np.where(inside | maybe, people, 0)), sums.people)
-    note = (f"半径按 {'、'.join(sized['id'])}, 按人口计", f"radii of {', '.join(sized['id'])}, of people")
+    note = (f"半径按{'、'.join(sized['name_zh'])}, 按人口计", f"radii of {', '.join(sized['id'])}, of people")
     if lost:
         note = join_notes(note, (f"{lost} 处没有面积", f"{lost} without area"))
     return Computed(low, high, sums.people, "person", sums.kind(row["service"]), note=note)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-__all__ = ["ecology", "land_balance", "outside_line", "space_areas", "spaces"]
+__all__ = ["ecology", "land_balance", "land_spaces", "outside_line", "space_areas", "spaces"]
 
 _SPACE_ZH = {"production": "生产", "living": "生活", "ecology": "生态", "mixed": "兼用", "none": "未定"}
 #: Control lines that built land may not lie in.
@@ -61,11 +61,27 @@ def space_areas(codes: pd.Series, area: NDArray[np.float64]) -> pd.Series:
     >>> space_areas(pd.Series(["0101", "0802", "0701", "16"]), np.array([5.0, 1.0, 2.0, 3.0])).to_dict()
     {'production': 6.0, 'living': 2.0, 'ecology': 0.0, 'mixed': 0.0, 'none': 3.0}
     """
+    of = land_spaces(codes)
+    return pd.Series(area, index=of.to_numpy()).groupby(level=0).sum().reindex(list(_SPACE_ZH), fill_value=0.0)
+
+
+def land_spaces(codes: pd.Series) -> pd.Series:
+    """Return what each class of land is for, see :func:`space_areas`.
+
+    Parameters
+    ----------
+    codes : pandas.Series
+        Classes of the 2023 guide.
+
+    Examples
+    --------
+    >>> land_spaces(pd.Series(["0101", "0701", "16"])).tolist()
+    ['production', 'living', 'none']
+    """
     with as_file(files("bishan_gis") / "data" / "landuse_spaces.csv") as file:
         table = read_csv(file)
     space = dict(zip(table["code"].astype(str), table["space"].astype(str), strict=True))
-    of = codes.astype(str).map(lambda c: next((space[c[:n]] for n in (6, 4, 2) if c[:n] in space), "none"))
-    return pd.Series(area, index=of.to_numpy()).groupby(level=0).sum().reindex(list(_SPACE_ZH), fill_value=0.0)
+    return codes.astype(str).map(lambda c: next((space[c[:n]] for n in (6, 4, 2) if c[:n] in space), "none"))
 
 
 def _line(evidence: Evidence, name: str) -> Any:

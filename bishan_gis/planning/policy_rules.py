@@ -130,6 +130,8 @@ def _complete(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
         return needs_data(row)
     low, high = _share_reached(evidence, dict.fromkeys(known, 300.0), None)
     n, left = len(known), ", ".join(lost)
+    named = items.drop_duplicates("service").set_index("service")["name_zh"]
+    left_zh = "、".join(str(named[s]) for s in lost)
     return Finding(
         indicator_zh="5 分钟内可达的完整社区设施比例",
         indicator_en="share of a complete community's services within 5 minutes",
@@ -140,7 +142,7 @@ def _complete(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
         clause=str(items["standard"].iloc[0]),
         tag=weakest_tag(items.loc[items["service"].isin(known), "tag"]),
         kind=weakest_kind(evidence.sums.kind(*known, streets=True)),
-        zh=f"20 项中 {n} 类设施可测, 居民 5 分钟平均可达 {low:.1%}; 未测: {left}, 以及面积与管理类要求",
+        zh=f"20 项中 {n} 类设施可测, 居民 5 分钟平均可达 {low:.1%}; 未测: {left_zh}, 以及面积与管理类要求",
         en=f"{n} services of the 20 items can be measured, residents reach {low:.1%} of them within 5 minutes; "
         f"not measured: {left}, and what concerns floor space and management",
     )
@@ -179,7 +181,7 @@ def _nesting(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
     name = _ZONE_ZH[str(table.index[-1])]
     units_zh = "、".join(f"{_ZONE_ZH[str(k)]} {int(n)} 个" for k, n in table["units"].items())
     units_en = ", ".join(f"{int(n)} {k}" for k, n in table["units"].items())
-    left_zh = f"; 缺 {'、'.join(_ZONE_ZH[k] for k in lost)}图层 ({row['how_zh']})" if lost else ""
+    left_zh = f"; 缺{'、'.join(_ZONE_ZH[k] for k in lost)}图层 ({row['how_zh']})" if lost else ""
     left_en = f"; layers missing: {', '.join(lost)} ({row['how_en']})" if lost else ""
     agree = (table["people_difference"] == 0).all()
     return Finding(
@@ -234,7 +236,7 @@ def _scorecard(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
         same = int(table["compared"].iloc[0])
         note = (f"变化按两次都有的 {same} 类设施; ", f"changes over the {same} services that both runs have; ")
     else:
-        note = (f"名次变化: {row['how_zh']}; ", f"change of rank: {row['how_en']}; ")
+        note = (f"{row['how_zh']}; ", f"change of rank: {row['how_en']}; ")
     return Finding(
         indicator_zh="服务达标综合得分",
         indicator_en="score of services at their level",

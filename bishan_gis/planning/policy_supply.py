@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["datasets"]
 
-_KIND_ZH = {"observed": "实测", "derived": "推导", "assumed": "假设", "synthetic": "合成"}
+_KIND_ZH = {"observed": "实测", "derived": "推算", "assumed": "假设", "synthetic": "合成"}
 
 
 def datasets(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:

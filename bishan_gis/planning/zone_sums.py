@@ -69,6 +69,11 @@ class ZoneSums:
             out.append(np.where(found >= 0, rows[found], -1))
         return out
 
+    def service_zh(self, key: str) -> str:
+        """Return the Chinese name of a service of the run, else its key."""
+        table = self.results.services
+        return str(table.loc[key, "zh"]) if key in table.index else key
+
     @cached_property
     def _cell_places(self) -> list[NDArray[np.int64]]:
         return self._places(pd.DataFrame(self.results.cells))

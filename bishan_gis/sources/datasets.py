@@ -10,7 +10,7 @@ from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bishan_gis.errors import DatasetError, MissingFileError
 from bishan_gis.schema import KINDS, nearest_name
@@ -51,11 +51,19 @@ class Dataset:
     datum: str = ""
     bytes: int = -1
     note: str = ""
+    source_zh: str = ""
+    licence_zh: str = ""
+    note_zh: str = ""
     file: Path = field(default=Path(), compare=False)
 
     def label(self, lang: str = "zh") -> str:
         """Return the title in one language."""
         return (self.title_en or self.title) if lang == "en" else self.title
+
+    def said(self, what: Literal["source", "licence", "note"], lang: str = "zh") -> str:
+        """Return source, licence or note in one language; as it stands where it has no Chinese form."""
+        text: str = getattr(self, what)
+        return (str(getattr(self, f"{what}_zh")) or text) if lang == "zh" else text
 
 
 def load_datasets(path: str | Path) -> dict[Path, Dataset]:

@@ -8,7 +8,8 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ORDER = ["path", "title", "title_en", "source", "licence", "date", "datum", "kind", "sha256", "bytes", "note"]
+ORDER = ["path", "title", "title_en", "source", "source_zh", "licence", "licence_zh", "date", "datum", "kind", "sha256"]
+ORDER += ["bytes", "note", "note_zh"]
 HEAD = "# Written by tools/make_bishan_study.py: the files of the embedded study data, their sources and hashes."
 
 
@@ -33,9 +34,8 @@ def write_datasets(path: Path, root: Path) -> None:
         body = (root / entry["path"]).read_bytes()
         values: dict[str, str | int] = {**entry, "sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)}
         lines.append("[[dataset]]")
-        for key in ORDER:
-            value = values[key]
-            text = json.dumps(value, ensure_ascii=False)
+        for key in [k for k in ORDER if k in values or not k.endswith("_zh")]:
+            text = json.dumps(values[key], ensure_ascii=False)
             lines.append(f"{key} = {text}")
         lines.append("")
     path.write_text("\n".join(lines), encoding="utf-8", newline="\n")

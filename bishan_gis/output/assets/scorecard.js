@@ -14,7 +14,13 @@
       if (x.value === null) return "";
       if (x.unit === "1" && x.value >= 0 && x.value <= 1) return (100 * x.value).toFixed(1) + " %";
       const text = Number.isInteger(x.value) ? fmt.exact(x.value) : x.value.toFixed(2);
-      return x.unit === "1" ? text : text + " " + ({ person: app.t("people"), point: app.t("scr_point"), direction: "" }[x.unit] ?? x.unit);
+      return x.unit === "1" ? text : text + " " + x.unit;
+    };
+
+    const to = (page) => {
+      const a = el("a", "", app.t("scr_map", { page: page.title }));
+      a.href = page.file + (page.state ? "#" + page.state : "");
+      return a;
     };
 
     function catalogue() {
@@ -27,6 +33,7 @@
         out.push(el("li", "element", el("b", "", x.number + " " + x.phrase), el("span", "figure", figure(x)),
           el("p", "", el("span", "tag " + tag, app.t(tag === "none" ? "state_not_evaluated" : "verdict_" + tag)),
             x.indicator && x.state === "evaluated" ? " " + x.indicator : ""),
+          x.state === "evaluated" && x.page.file ? el("p", "note", to(x.page)) : "",
           x.state === "evaluated" ? el("details", "", el("summary", "", app.t("scr_details")), el("p", "", x.said),
             el("p", "note", [x.clause, x.tag ? "[" + x.tag + "]" : "", app.t("kind_" + x.kind)].filter(Boolean).join(" · ")))
             : el("p", "note", app.t("scr_needs") + " " + (x.needs || x.said))));

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.chinese import cite_zh, full_width, without_settings
 from bishan_gis.crs import areas_km2, load_crs
 from bishan_gis.errors import SchemaError, StudyError
 from bishan_gis.output.labels import Labels, load_labels
@@ -238,6 +239,14 @@ class Context:
         family = {g: FAMILIES.get(g, g) for g in groups}
         return {g: self._group(f if f in kept else "other") for g, f in family.items()}
 
+    def cite(self, text: str) -> str:
+        """Return a citation in the language of the pages."""
+        return text if self.labels.lang == "en" else cite_zh(text)
+
+    def sentence(self, text: str) -> str:
+        """Return a sentence as readers of the pages want it: in Chinese with full-width marks, without settings."""
+        return text if self.labels.lang == "en" else full_width(without_settings(text))
+
     def age_name(self, key: str) -> str:
         """Return an age group in words."""
         if key == "all":
@@ -367,8 +376,8 @@ class Context:
                 "family": self.families[_text(row["group"])],
                 "level": None if (level := self.level(str(key))) is None else whole(level),
                 "radius": None if pd.isna(row["radius_m"]) else float(row["radius_m"]),
-                "standard": _text(row["standard"]),
-                "clause": _text(row["clause"]),
+                "standard": self.cite(_text(row["standard"])),
+                "clause": self.cite(_text(row["clause"])),
                 "tag": _text(row["tag"]),
                 "n": int(row["n"]),
             }

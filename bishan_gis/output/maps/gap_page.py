@@ -157,7 +157,7 @@ def gaps_page(context: Context) -> str:
             "fragile": int(gaps.areas.table["fragile"].sum()),
         },
         "absent": [
-            {"name": words(r, context, "name"), "clause": f"{r['standard']} {r['clause']}"}
+            {"name": words(r, context, "name"), "clause": context.cite(f"{r['standard']} {r['clause']}")}
             for r in gaps.absent.to_dict("records")
         ],
     }

@@ -11,6 +11,7 @@ from bishan_gis.output.maps.context import whole
 from bishan_gis.output.maps.elements import PackedPolygons
 from bishan_gis.output.maps.findings import SCRIPTS, STYLES, finding_layers, gaps_of, judged_services, number
 from bishan_gis.output.maps.page import map_page
+from bishan_gis.output.maps.policy_links import deciding_standards, element_page
 from bishan_gis.output.tokens import COMPLETENESS
 from bishan_gis.planning.policy_measures import scorecard
 from bishan_gis.planning.zone_sums import ZoneSums
@@ -47,7 +48,10 @@ def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, 
 
 def _elements(context: Context) -> list[dict[str, Any]]:
     """Return the policy as the page tells it."""
+    from bishan_gis.output.report.words import tidy, unit_words
+
     english = context.labels.lang == "en"
+    about = deciding_standards(context)
     rows = []
     for row in context.results.findings.policy.to_dict("records"):
         rows.append(
@@ -59,13 +63,16 @@ def _elements(context: Context) -> list[dict[str, Any]]:
                 "indicator": str(row["indicator_en" if english else "indicator"]),
                 "value": number(row["value"]),
                 "high": number(row["value_high"]),
-                "unit": str(row["unit"]),
+                "unit": unit_words(str(row["unit"]), context.labels.lang),
                 "verdict": str(row["verdict"]),
-                "clause": str(row["clause"]),
+                "clause": context.cite(str(row["clause"])),
                 "tag": str(row["tag"]),
                 "kind": str(row["kind"]),
-                "said": str(row["said_en" if english else "said_zh"]),
-                "needs": str(row["how_to_provide_en" if english else "how_to_provide_zh"]),
+                "said": context.sentence(tidy(str(row["said_en" if english else "said_zh"]))),
+                "needs": context.sentence(str(row["how_to_provide_en" if english else "how_to_provide_zh"])),
+                "page": element_page(
+                    context, str(row["function"]).rsplit(".", 1)[-1], about.get(int(row["number"]), {})
+                ),
             }
         )
     return rows

@@ -68,9 +68,9 @@ def _indicators(context: Context, sums: ZoneSums) -> list[dict[str, Any]]:
                 "value": number(first["value"]),
                 "open": bool(np.isinf(float(first["value_high"]))),
                 "high": number(first["value_high"]),
-                "clause": f"{first['standard']} {first['clause']}".strip(),
+                "clause": context.cite(f"{first['standard']} {first['clause']}".strip()),
                 "tag": str(first["tag"]),
-                "note": words(first, context, "note"),
+                "note": context.sentence(words(first, context, "note")),
                 "zones": [z for z in by_zone if z[0] >= 0] if first["value"] == first["value"] else [],
             }
         )

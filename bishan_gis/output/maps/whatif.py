@@ -140,7 +140,8 @@ def _absent_services(context: Context) -> list[dict[str, Any]]:
         group = t.get(f"group_{one.group}", one.group)
         row: dict[str, Any] = {"key": key, "name": one.label(t.lang), "group": group, "family": group}
         row |= {"level": whole(level) if level > 0 else None, "n": 0}
-        row |= {"radius": one.radius_m, "standard": one.standard, "clause": one.clause, "tag": one.tag}
+        row |= {"radius": one.radius_m, "tag": one.tag}
+        row |= {"standard": context.cite(one.standard), "clause": context.cite(one.clause)}
         out.append({**row, "judged": False, "weight": 0})
     return out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bishan_gis import __version__
+from bishan_gis.chinese import full_width
 from bishan_gis.output.report.method import dataset_table, limits, measure_table, methods, tagged_sources
 from bishan_gis.output.report.places import gap_facts, site_facts
 from bishan_gis.output.report.policy import policy_facts
@@ -24,7 +25,11 @@ _FIXED = (
     *("verdict", "clause", "kind", "map", "needs", "evaluated", "not_evaluated", "coverage", "gaps", "sites"),
     *("methods", "formula", "source", "sources", "limits", "figure", "page", "weak_short", "element_result"),
     *("policy_needing", "no_findings", "made_by", "other_measures", "tags", "places_head", "formula_head", "undrawn"),
+    "colon",
 )
+
+#: Keys whose texts are not sentences.
+_VERBATIM = ("office", "author", "software", "formula", "file", "state")
 
 
 def wanted_maps(source: Source) -> list[dict[str, Any]]:
@@ -93,6 +98,7 @@ def report_facts(results: Results, *, lang: str | None = None) -> dict[str, Any]
         approval, headlines, findings, maps, policy, zones, tables, gaps, sites, measures, methods, datasets, limits,
         words`` and ``running`` (the line at the foot of every page). Each number is ``{"text": as written, "value": as
         computed}``; tables are ``{key, title, note, columns, rows, sum}`` of such cells.
+        ``maps_href`` is the way to the map pages, where they are.
 
     Raises
     ------
@@ -143,6 +149,16 @@ def report_facts(results: Results, *, lang: str | None = None) -> dict[str, Any]
         "limits": limits(source),
         "tags": tagged_sources(w),
         "words": {key: w(key) for key in _FIXED},
+        "maps_href": "",
     }
-    cleaned: dict[str, Any] = clean(facts)
+    cleaned: dict[str, Any] = clean(_chinese_marks(facts) if source.zh else facts)
     return cleaned
+
+
+def _chinese_marks(value: Any, key: str = "") -> Any:
+    """Return facts whose sentences have full-width marks; names of people, offices and formulas stay as they are."""
+    if isinstance(value, str):
+        return value if key in _VERBATIM else full_width(value)
+    if isinstance(value, dict):
+        return {k: _chinese_marks(v, k) for k, v in value.items()}
+    return [_chinese_marks(v) for v in value] if isinstance(value, list) else value

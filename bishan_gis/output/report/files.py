@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from bishan_gis.errors import InputError
 from bishan_gis.output.files import Staging
 from bishan_gis.output.report.facts import report_facts
 from bishan_gis.output.report.html import render_html
 from bishan_gis.output.report.pdf import render_pdf
-from bishan_gis.output.report.pictures import map_pictures
+from bishan_gis.output.report.pictures import element_pictures, map_pictures
 from bishan_gis.output.report.source import in_language
 from bishan_gis.output.report.word import render_docx
 from bishan_gis.sources.report_files import ReportFiles, load_report_files
@@ -47,6 +49,17 @@ def check_formats(formats: Sequence[str]) -> list[str]:
         shown, known = ", ".join(lost), ", ".join(FORMATS)
         raise InputError(f"未知的格式 {shown};可用: {known}", f"unknown format {shown}; use {known}")
     return list(dict.fromkeys(formats)) or list(FORMATS)
+
+
+def _maps_href(results: Results, folder: Path) -> str:
+    """Return the way from the report to the map pages of the study, where they are; else nothing."""
+    maps = results.study.maps
+    if not (maps / "index.html").is_file():
+        return ""
+    try:
+        return quote(Path(os.path.relpath(maps.resolve(), folder.resolve())).as_posix()) + "/"
+    except ValueError:  # another drive
+        return ""
 
 
 def write_report(
@@ -91,6 +104,9 @@ def write_report(
     results = in_language(results, lang or results.study.lang)
     facts = report_facts(results)
     pictures = map_pictures(results, facts["maps"], lang=facts["lang"])
+    if facts["policy"]:
+        pictures |= element_pictures(results, facts["policy"]["pictures"], lang=facts["lang"])
+    facts["maps_href"] = _maps_href(results, folder)
     if given.logo is not None:
         pictures["logo"] = given.logo
     made: dict[str, bytes] = {}

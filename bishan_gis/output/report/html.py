@@ -62,7 +62,8 @@ def render_html(facts: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     from markupsafe import Markup
 
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    uris = dict.fromkeys([*(m["key"] for m in facts["maps"]), "logo"], "")
+    small = facts["policy"]["pictures"] if facts["policy"] else []
+    uris = dict.fromkeys([*(m["key"] for m in [*facts["maps"], *small]), "logo"], "")
     uris |= {key: picture_uri(data) for key, data in pictures.items()}
     return env.from_string(data_file("report_page.html")).render(
         f=facts,

@@ -80,10 +80,16 @@ def methods(source: Source) -> list[dict[str, str]]:
             "title": w(f"method_{key}"),
             "text": w(f"method_{key}_text", **given.get(key, {})),
             "formula": w(f"method_{key}_formula"),
-            "source": w(f"method_{key}_source", source=str(source.results.profile.get("source", ""))),
+            "source": w(f"method_{key}_source", source=_profile_source(source)),
         }
         for key in keys
     ]
+
+
+def _profile_source(source: Source) -> str:
+    """Return where the speed comes from, in the language of the report where it is known."""
+    profile = source.results.profile
+    return str((source.zh and profile.get("source_zh")) or profile.get("source", ""))
 
 
 def dataset_table(source: Source) -> Table:
@@ -98,8 +104,9 @@ def dataset_table(source: Source) -> Table:
     rows = []
     for data in source.results.datasets:
         english = getattr(data, "title_en", "") if not source.zh else ""
-        cells = [english or data.title, w(f"kind_{data.kind}"), data.date or fig.DASH, data.licence or fig.DASH]
-        rows.append([fig.text(c) for c in [*cells, data.source or fig.DASH, getattr(data, "note", "") or fig.DASH]])
+        said = [data.said(k, source.lang) or fig.DASH for k in ("licence", "source", "note")]
+        cells = [english or data.title, w(f"kind_{data.kind}"), data.date or fig.DASH, *said]
+        rows.append([fig.text(c) for c in cells])
     columns = [(w("dataset"), "left"), (w("data_kind"), "left"), (w("date"), "left"), (w("licence"), "left")]
     columns += [(w("origin"), "wide"), (w("remark"), "wide")]
     return make_table("datasets", w("table_datasets"), columns, rows, note=w("note_datasets"))

@@ -6,15 +6,14 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from bishan_gis.chinese import cite_zh, without_settings
 from bishan_gis.crs import areas_km2
+from bishan_gis.output.maps.policy_links import deciding_standards, element_page
 from bishan_gis.output.report import figures as fig
-from bishan_gis.output.report.words import tidy
-from bishan_gis.planning.policy import load_policy
-from bishan_gis.planning.standards import load_standards, study_standards
+from bishan_gis.output.report.element_maps import small_map
+from bishan_gis.output.report.words import tidy, unit_words
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bishan_gis.output.report.figures import Cell
     from bishan_gis.output.report.source import Source
 
@@ -28,7 +27,7 @@ _MAP = {
     "nesting_check": "directions",
     "tier_completeness": "completeness",
     "completeness": "completeness",
-    "scorecard": "completeness",
+    "scorecard": "lead",
 }
 
 
@@ -39,8 +38,7 @@ def _figure(value: float, unit: str, function: str, source: Source) -> Cell:
         return fig.share(value, 1)
     if unit == "person":
         return fig.people(value)
-    shown = source.words.get(f"unit_{unit}", tidy(f"1 {unit}")[1:].strip(" \u00a0"))
-    return fig.plain(value, "" if unit == "1" else shown)
+    return fig.plain(value, "" if unit == "1" else unit_words(unit, source.lang))
 
 
 def _directions_said(source: Source) -> str:
@@ -70,34 +68,45 @@ def _units(source: Source, said: str) -> str:
     return tidy(said)
 
 
-def _services(source: Source) -> dict[int, list[str]]:
-    """Return which services the standards of each element speak of."""
-    own = source.results.study.policy.catalogue
-    catalogue = load_policy(source.results.study.raw(own) if own else None)
-    standards = {**_by_id(load_standards()), **_by_id(study_standards(source.results.study))}
+def _plain(source: Source, said: str) -> str:
+    """Return a sentence as a planner reads it: units in words, and in Chinese no names of settings."""
+    return _units(source, without_settings(said) if source.zh else said)
+
+
+def _lines(said: str) -> list[str]:
+    """Return the statements of a sentence, one a line: semicolons within brackets part nothing."""
+    out, depth = [""], 0
+    for c in said:
+        depth += (c in "(（") - (c in ")）")
+        out[-1] += c
+        if c in ";；" and depth <= 0:
+            out.append("")
+    return [line.strip() for line in out if line.strip()]
+
+
+def _shown_by(source: Source, function: str, meant: dict[str, Any], maps: dict[str, int]) -> dict[str, Any]:
+    """Say which maps show an element: a numbered one of the report or a small one of its own, and a page."""
+    w = source.words
+    what = _MAP.get(function, "")
+    if not what and meant.get("service") == source.context.default_service and meant["indicator"] == "walk_min":
+        what = "coverage"
+    figure = w("figure_n", n=maps[what]) if what in maps else ""
+    page = element_page(source.context, function, meant)
+    picture = {} if figure else small_map(source, function, meant)
+    said = [figure] if figure else [w("small_here")] if picture else []
+    if page:
+        said.append(w("map_page", title=page["title"], file=page["file"]))
     return {
-        int(number): [standards[i] for i in str(ids).split() if standards.get(i)]
-        for number, ids in catalogue[["number", "indicators"]].itertuples(index=False)
+        "map": w("map_mark").join(said),
+        "map_figure": figure or (w("small_here") if picture else ""),
+        "map_anchor": what if figure else "",
+        "page": page,
+        "page_text": w("map_page", title=page["title"], file=page["file"]) if page else "",
+        "picture": picture,
     }
 
 
-def _by_id(standards: pd.DataFrame) -> dict[str, str]:
-    return {str(i): str(s) for i, s in standards[["id", "service"]].itertuples(index=False)}
-
-
-def _shown_by(source: Source, function: str, services: list[str], maps: dict[str, int]) -> str:
-    """Say which map shows an element: one of the report, else the page of the maps that shows its service."""
-    w = source.words
-    what = _MAP.get(function.rsplit(".", 1)[-1], "")
-    if what in maps:
-        return w("figure_n", n=maps[what])
-    known = [s for s in services if s in source.context.services.index]
-    if source.context.default_service in known and "coverage" in maps:
-        return w("figure_n", n=maps["coverage"])
-    return w("map_page", service=source.name(known[0])) if known else ""
-
-
-def _element(source: Source, row: dict[str, Any], services: list[str], maps: dict[str, int]) -> dict[str, Any]:
+def _element(source: Source, row: dict[str, Any], meant: dict[str, Any], maps: dict[str, int]) -> dict[str, Any]:
     zh, w = source.zh, source.words
     evaluated = row["state"] == "evaluated"
     function = str(row["function"])
@@ -112,22 +121,24 @@ def _element(source: Source, row: dict[str, Any], services: list[str], maps: dic
         "evaluated": evaluated,
         "state": w("evaluated" if evaluated else "not_evaluated"),
         "indicator": str(row["indicator" if zh or not evaluated else "indicator_en"]),
-        "said": _units(source, said),
+        "said": _plain(source, said),
+        "said_lines": _lines(_plain(source, said)),
         "needs": "",
+        "picture": {},
     }
     if not evaluated:
         needs = str(row["how_to_provide_zh" if zh else "how_to_provide_en"])
-        return out | {"needs": tidy(needs), "indicator": ""}
+        return out | {"needs": _plain(source, needs), "indicator": ""}
     value = _figure(float(row["value"]), str(row["unit"]), function, source)
     return out | {
         "figure": value,
-        "clause": str(row["clause"]) or w("no_clause"),
+        "clause": (cite_zh(str(row["clause"])) if zh else str(row["clause"])) or w("no_clause"),
         "tag": str(row["tag"]),
         "kind": w(f"kind_{row['kind']}"),
         "weak": str(row["kind"]) in ("assumed", "synthetic"),
         "verdict": str(row["verdict"]),
         "verdict_text": w(f"verdict_{row['verdict']}"),
-        "map": _shown_by(source, function, services, maps),
+        **_shown_by(source, function.rsplit(".", 1)[-1], meant, maps),
     }
 
 
@@ -144,15 +155,16 @@ def policy_facts(source: Source, *, maps: dict[str, int]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Empty without findings; else ``sentence, counts, groups`` (``title, elements``).
+        Empty without findings; else ``sentence, counts, pictures`` (the small maps, each once)``, groups`` (``title,
+        evaluated, needing``).
     """
     findings = source.results.findings
     if findings is None:
         return {}
     w = source.words
     rows = [{str(k): v for k, v in r.items()} for r in findings.policy.to_dict("records")]
-    about = _services(source)
-    elements = [_element(source, r, about.get(int(r["number"]), []), maps) for r in rows]
+    about = deciding_standards(source.context)
+    elements = [_element(source, r, about.get(int(r["number"]), {}), maps) for r in rows]
     done = [e for e in elements if e["evaluated"]]
     counts = {v: fig.count(sum(e["verdict"] == v for e in done)) for v in _VERDICTS}
     counts |= {"all": fig.count(len(elements)), "evaluated": fig.count(len(done))}
@@ -163,6 +175,7 @@ def policy_facts(source: Source, *, maps: dict[str, int]) -> dict[str, Any]:
     return {
         "sentence": w("policy_counts", **{k: c["text"] for k, c in counts.items()}),
         "counts": counts,
+        "pictures": list({e["picture"]["key"]: e["picture"] for e in done if e["picture"]}.values()),
         "groups": [
             {
                 "title": work if source.zh else w.get(f"work_{work}", work),

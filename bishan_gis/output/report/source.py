@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.chinese import cite_zh
 from bishan_gis.output.maps.context import Context
 from bishan_gis.output.report.words import load_words
 
@@ -128,7 +129,8 @@ class Source:
         """
         table = self.targets if service in self.targets.index else self.context.services
         row = table.loc[[service]].iloc[0]
-        return {k: "" if pd.isna(row[k]) else str(row[k]) for k in ("standard", "clause", "tag")}
+        found = {k: "" if pd.isna(row[k]) else str(row[k]) for k in ("standard", "clause", "tag")}
+        return {k: cite_zh(v) for k, v in found.items()} if self.zh else found
 
     def name(self, service: str) -> str:
         """Return the name of a service.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bishan_gis.chinese import cite_zh
 from bishan_gis.crs import areas_km2
 from bishan_gis.output.report import figures as fig
 from bishan_gis.output.report.figures import Cell
@@ -103,10 +104,11 @@ def _radius_table(source: Source) -> Table | None:
     rows = []
     for row in found.to_dict("records"):
         tag = "" if row["tag"] == "S" else f" [{row['tag']}]"
+        cited = f"{row['standard']} {row['clause']}".strip()
         rows.append(
             [
                 fig.text(source.name(row["service"])),
-                fig.text(f"{row['standard']} {row['clause']}".strip() + tag),
+                fig.text((cite_zh(cited) if source.zh else cited) + tag),
                 fig.plain(row["radius_m"]),
                 fig.plain(row["level_min"]),
                 fig.share(row["people_circle"], row["people"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from io import BytesIO
@@ -16,7 +16,7 @@ from bishan_gis.output.report.pdf import fixed_day
 __all__ = ["pack_docx", "render_docx"]
 
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-_WIDE_MM, _SMALL_MM, _TALL_MM = 165, 78, 225
+_WIDE_MM, _SMALL_MM, _ELEMENT_MM, _TALL_MM = 165, 78, 25, 225
 
 
 def pack_docx(document: Any, *, day: datetime | None) -> bytes:
@@ -65,7 +65,7 @@ def _needing(facts: Mapping[str, Any]) -> dict[str, Any]:
     return _right(table)
 
 
-def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(facts: Mapping[str, Any], image: Callable[[str], Any]) -> dict[str, Any]:
     """Return the facts with what a template cannot make by itself."""
     out = dict(facts)
     out["signed"] = " · ".join(v for v in (facts["office"], facts["author"], facts["date"]) if v)
@@ -76,12 +76,21 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
         out["gaps"] = {**facts["gaps"], "tables": [_right(t) for t in facts["gaps"]["tables"]]}
     out["sites"] = [{**s, "table": _right(s["table"])} for s in facts["sites"]]
     if facts["policy"]:
-        groups = [
-            {**g, "evaluated": [{**e, "clause_tag": _tagged(e), "map_text": e["map"] or "—"} for e in g["evaluated"]]}
-            for g in facts["policy"]["groups"]
-        ]
+        groups = [{**g, "evaluated": [_told(e, image) for e in g["evaluated"]]} for g in facts["policy"]["groups"]]
         out["policy"] = {**facts["policy"], "groups": groups}
     return out
+
+
+def _told(element: Mapping[str, Any], image: Callable[[str], Any]) -> dict[str, Any]:
+    """Return an element with its small map."""
+    picture = element["picture"]
+    return {
+        **element,
+        "clause_tag": _tagged(element),
+        "map_text": element["map"] or "—",
+        "image": image(picture["key"]) if picture else "",
+        "image_caption": picture["caption"] if picture else "",
+    }
 
 
 def _tagged(element: Mapping[str, Any]) -> str:
@@ -185,7 +194,8 @@ def render_docx(facts: Mapping[str, Any], pictures: Mapping[str, bytes], *, temp
     Notes
     -----
     A template knows ``f``, the facts with ``signed`` (office, author, date), cells of tables that know whether they
-    stand to the ``right``, and maps with ``image`` and ``image_small``; ``needing`` (the table of elements that were
+    stand to the ``right``, and maps with ``image`` and ``image_small``, elements of the policy with ``image`` and
+    ``image_caption``; ``needing`` (the table of elements that were
     not evaluated); ``logo``; ``made_by``. It is filled by docxtpl in a sandbox: ``{{ f.title }}``,
     ``{%p for x in f.findings %}`` and ``{%p endfor %}``. All values are escaped.
     """
@@ -193,7 +203,11 @@ def render_docx(facts: Mapping[str, Any], pictures: Mapping[str, bytes], *, temp
     from jinja2.sandbox import SandboxedEnvironment
 
     document = _open(template)
-    shown = _shown(facts)
+
+    def element_image(key: str) -> Any:
+        return _image(document, pictures[key], most_mm=_ELEMENT_MM) if key in pictures else ""
+
+    shown = _shown(facts, element_image)
     shown["maps"] = [
         {
             **m,
@@ -217,7 +231,10 @@ def render_docx(facts: Mapping[str, Any], pictures: Mapping[str, bytes], *, temp
             f"report.template cannot be filled: {err}; render_docx says which variables there are",
         ) from err
     _fit_columns(document)
-    _name_pictures(document, pictures, {m["key"]: f"{m['title']}: {m['caption']}" for m in facts["maps"]})
+    colon = facts["words"]["colon"]
+    words = {m["key"]: f"{m['title']}{colon}{m['caption']}" for m in facts["maps"]}
+    words |= {p["key"]: p["caption"] for p in (facts["policy"]["pictures"] if facts["policy"] else [])}
+    _name_pictures(document, pictures, words)
     day = fixed_day(str(facts["date"])) or _EARLIEST
     about = document.docx.core_properties
     about.title, about.author = facts["title"][:255], (facts["author"] or facts["office"] or facts["software"])[:255]

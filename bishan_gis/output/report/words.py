@@ -11,7 +11,7 @@ from typing import Any
 
 from bishan_gis.output.labels import Labels
 
-__all__ = ["clean", "load_words", "tidy"]
+__all__ = ["clean", "load_words", "tidy", "unit_words"]
 
 _DROPPED = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -65,6 +65,10 @@ def clean(value: Any) -> Any:
     return value
 
 
+#: A number of thousands without a mark, before a unit of length, area or people.
+_LARGE = re.compile(r"(?<![\d.,/])(\d{4,})((?:\.\d+)?)(?=[ \u00a0](?:米|人|ha|k?m[²2]?)(?![A-Za-z²]))")
+
+
 def tidy(text: str) -> str:
     r"""Return a sentence with percentages and units written as everywhere in the report.
 
@@ -77,10 +81,33 @@ def tidy(text: str) -> str:
     --------
     >>> tidy("289.1 km2, 22.3%; 8 m2/person")
     '289.1\xa0km², 22.3\xa0%; 8\xa0m²/person'
+    >>> tidy("straight 22160 m, 1064.4 ha in 2023")
+    'straight 22,160\xa0m, 1,064.4 ha in 2023'
     """
     text = text.replace(">=", "≥").replace("<=", "≤")
     text = re.sub(r"(?<=\d)\s*%", "\u00a0%", text)
+    text = _LARGE.sub(lambda m: f"{int(m[1]):,}{m[2]}", text)
     return re.sub(r"(?<=\d)\s+(km|m)2?\b(?![²³])", _unit, text)
+
+
+def unit_words(unit: str, lang: str) -> str:
+    r"""Return a unit of the standards in words; the keys of what has no unit stay as they are.
+
+    Parameters
+    ----------
+    unit : str
+        As in the table of standards.
+    lang : {"zh", "en"}
+        Language.
+
+    Examples
+    --------
+    >>> unit_words("m2/person", "zh"), unit_words("km/km2", "en"), unit_words("1", "zh")
+    ('m²/人', 'km/km²', '1')
+    """
+    if unit == "1":
+        return unit
+    return load_words(lang).get(f"unit_{unit}", tidy(f"1 {unit}")[1:].strip(" \u00a0"))
 
 
 def _unit(found: re.Match[str]) -> str:

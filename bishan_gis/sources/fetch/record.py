@@ -15,7 +15,10 @@ from bishan_gis.errors import DatasetError, OutputError
 
 __all__ = ["record_dataset"]
 
-_ORDER = ("path", "title", "title_en", "source", "url", "licence", "date", "datum", "kind", "sha256", "bytes", "note")
+_ORDER = (
+    *("path", "title", "title_en", "source", "source_zh", "url", "licence", "licence_zh", "date", "datum", "kind"),
+    *("sha256", "bytes", "note", "note_zh"),
+)
 _HEAD = "# Written by `bishan-gis fetch`: what was fetched, from where, and its hashes. Paths start at this file.\n"
 _TABLE = re.compile(r"^[ \t]*\[", re.M)
 
