@@ -184,6 +184,7 @@ def compare_scenarios(
     if write:
         pages = {}
         if study.outputs.maps:
+            from bishan_gis.output.maps.beside import refresh_index
             from bishan_gis.output.maps.catalogue import PAGES
             from bishan_gis.output.maps.compare_page import compare_page
 
@@ -191,6 +192,8 @@ def compare_scenarios(
             pages["compare.html"] = compare_page(runs[-2], runs[-1], found, pages=beside)
         maps = study.maps if pages else None
         hashes = write_comparison(found, study.processed, record=record, series=table, pages=pages, maps=maps)
+        if pages:
+            refresh_index(study)
         facts |= {"folder": str(study.processed), "outputs": hashes}
     return found, runs[-1], facts
 

@@ -21,9 +21,11 @@ import shapely
 from fake_results import HOSTILE, shared_results
 
 from bishan_gis.errors import SchemaError, StudyError
+from bishan_gis.output.files import Staging
 from bishan_gis.output.labels import load_labels
 from bishan_gis.output.maps import PackedPolygons, render_maps
 from bishan_gis.output.maps import numbers as fmt
+from bishan_gis.output.maps.beside import refresh_index
 from bishan_gis.output.maps.completeness_page import natural_breaks
 from bishan_gis.output.maps.context import Context
 from bishan_gis.output.maps.elements import asset, json_text
@@ -35,6 +37,7 @@ from bishan_gis.output.maps.pack import pack, varints
 from bishan_gis.output.maps.pages import landuse_classes, legend_classes
 from bishan_gis.output.maps.shapes import polygon_columns
 from bishan_gis.output.tokens import INK, NEAREST, NEAREST_MIN, reach_colors
+from bishan_gis.sources.datasets import file_sha256
 
 BARE = ["index.html", "district.html", "coverage.html", "nearest.html"]
 PAGES = [*BARE, "completeness.html", "gaps.html", "shelters.html", "scorecard.html", "siting.html"]
@@ -280,6 +283,40 @@ def test_the_overview_leads_to_what_other_commands_made(results, tmp_path):
     links = re.findall(r'<a href="([^"]+)">(?:报告|数据表)', html)
     assert len(links) == 2
     assert all((maps / unquote(link)).resolve().is_file() for link in links)
+
+
+def test_the_overview_follows_later_commands(results, tmp_path):
+    """A report, a comparison, sites or exports made after the run stand on the overview as if they had been there."""
+    some = copy.copy(results)
+    some.study = results.study.model_copy()
+    some.study._file = tmp_path / "studies" / "bishan" / "study.toml"
+    maps, processed = some.study.maps, some.study.processed
+    assert refresh_index(some.study) is None
+    context = Context(some)
+    with Staging({"tables": processed, "maps": maps}) as out:
+        out.path("maps", "index.html").write_text(index_page(context), encoding="utf-8")
+        record = {"study": "bishan", "outputs": out.hashes()}
+        out.path("tables", "run.json").write_text(json.dumps(record), encoding="utf-8")
+        out.commit()
+    assert refresh_index(some.study) is None
+    made = ["report/report_zh.docx", "siting_nursery.csv", "export/bishan.xlsx", "export/shp/zones.shp"]
+    for file in (maps / "compare.html", *(processed / name for name in made)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
+    assert refresh_index(some.study) == maps / "index.html"
+    html = (maps / "index.html").read_text(encoding="utf-8")
+    assert html == index_page(context)
+    assert 'href="compare.html"' in html
+    assert "选址表（CSV）：托儿所" in html
+    links = re.findall(r'<a href="([^"]+)">(?:报告|数据表|选址表|其他导出)', html)
+    assert len(links) == 4
+    assert all((maps / unquote(link)).resolve().exists() for link in links)
+    recorded = json.loads((processed / "run.json").read_text())["outputs"]["maps/index.html"]
+    assert recorded == file_sha256(maps / "index.html")
+    assert sorted(p.name for p in maps.iterdir() if not p.name.startswith(".")) == ["compare.html", "index.html"]
+    (maps / "compare.html").unlink()
+    refresh_index(some.study)
+    assert (maps / "index.html").read_text(encoding="utf-8") == index_page(context)
 
 
 def test_pages_that_cannot_be_filled_are_left_out_and_not_linked(results):

@@ -30,6 +30,7 @@ def export(
     """导出: Excel, QGIS, Shapefile, CAD, 图片, 矢量瓦片 · Export for Excel, QGIS, GIS of old, CAD, print, web tiles."""
     with door(lang, as_json=json) as state:
         from bishan_gis.output.export import check_formats, write_exports
+        from bishan_gis.output.maps.beside import refresh_index
         from bishan_gis.study import load_study
 
         formats = check_formats(format_ or ["xlsx"])
@@ -42,6 +43,7 @@ def export(
             results = run_study(loaded, write=False, findings=needs, progress=progress)
             folder = loaded.processed / "export"
             paths = write_exports(results, folder, formats=formats, services=service or [], progress=progress)
+            refresh_index(loaded)
         if json:
             print_json({"ok": True, "kind": results.kind, "files": [str(p) for p in paths]})
         elif not quiet:

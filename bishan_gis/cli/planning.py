@@ -237,6 +237,7 @@ def siting(
         from typing import cast
 
         from bishan_gis.cache import Store
+        from bishan_gis.output.maps.beside import refresh_index
         from bishan_gis.output.siting_files import write_siting
         from bishan_gis.planning.study_sites import study_sites
         from bishan_gis.stages.gap_answer import cache_folder
@@ -249,6 +250,7 @@ def siting(
             results: Any = cast("Any", StudyStages(loaded, store, progress))
             found = study_sites(results, layers=layers, **options)
         write_siting(found, loaded.processed, scenario=scenario, study_file=loaded.file)
+        refresh_index(loaded)
         if json:
             print_json({"ok": True, **found.facts})
         elif not quiet:

@@ -29,6 +29,7 @@ def report(
     """生成报告: 结论, 政策逐条, 表格, 缺口, 选址, 数据 · Write the report as HTML, PDF and Word."""
     with door(lang, as_json=json) as state:
         from bishan_gis.errors import InputError
+        from bishan_gis.output.maps.beside import refresh_index
         from bishan_gis.output.report import check_formats, write_report
         from bishan_gis.sources.report_files import load_report_files
         from bishan_gis.study import load_study
@@ -48,6 +49,7 @@ def report(
                 progress("报告 report", 0, 1)
             folder = out if out is not None else loaded.processed / "report"
             files, facts = write_report(results, folder, formats=wanted, lang=state["lang"], extra=extra)
+            refresh_index(loaded)
             if progress:
                 progress("报告 report", 1, 1)
         if json:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import numpy as np
 
 from bishan_gis.output.maps import numbers as fmt
+from bishan_gis.output.maps.beside import beside_html
 from bishan_gis.output.maps.catalogue import page_groups
 from bishan_gis.output.maps.elements import asset
 from bishan_gis.output.maps.page import finish, frame_words, template
@@ -175,26 +174,6 @@ def _radius(context: Context) -> list[dict[str, str]]:
     ]
 
 
-def _others(context: Context) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Return what other commands made and the overview leads to: the comparison, and files to take along.
-
-    Only files that are there when the overview is written: the comparison beside the maps, report and workbook beside
-    the maps or where their commands put them.
-    """
-    t, study = context.labels, context.results.study
-    maps, plans, loads = study.maps, [], []
-    if (maps / "compare.html").is_file():
-        text = t("idx_compare_text")
-        plans.append({"href": "compare.html", "title": t("page_compare"), "text": text, "picture": ""})
-    wanted = [(f"report_{t.lang}.{kind}", study.processed / "report") for kind in ("html", "pdf", "docx")]
-    for name, folder in [*wanted, (f"{study.id}.xlsx", study.processed / "export")]:
-        file = next((f for f in (maps / name, folder / name) if f.is_file()), None)
-        if file is not None:
-            href = quote(Path(os.path.relpath(file, maps)).as_posix())
-            loads.append({"href": href, "text": t("idx_file_" + file.suffix[1:])})
-    return plans, loads
-
-
 def index_page(context: Context) -> str:
     """Return the overview; it has no script."""
     t, study = context.labels, context.results.study
@@ -215,16 +194,10 @@ def index_page(context: Context) -> str:
                 }
                 for page in pages
             ],
+            "beside": beside_html(study, t.lang, "plans") if group == "plan" else "",
         }
         for group, pages in page_groups(context).items()
     ]
-    plans, loads = _others(context)
-    if plans:
-        group = next((g for g in groups if g["title"] == t("pages_plan")), None)
-        if group is None:
-            group = {"title": t("pages_plan"), "text": t("idx_pages_plan"), "maps": []}
-            groups.append(group)
-        group["maps"] += plans
     english = t.lang == "en"
     datasets = [
         {
@@ -232,8 +205,8 @@ def index_page(context: Context) -> str:
             "kind": t(f"kind_{d.kind}"),
             "weak": d.kind in ("assumed", "synthetic"),
             "date": d.date or "—",
-            "source": d.source or "—",
-            "licence": d.licence or "—",
+            "source": d.said("source", t.lang) or "—",
+            "licence": d.said("licence", t.lang) or "—",
         }
         for d in context.results.datasets
     ]
@@ -247,7 +220,8 @@ def index_page(context: Context) -> str:
         title=title or context.place,
         headlines=_headlines(context, services) + _finding_headlines(context),
         groups=groups,
-        downloads=loads,
+        beside_group="" if any(g["beside"] for g in groups) else beside_html(study, t.lang, "group"),
+        beside_downloads=beside_html(study, t.lang, "downloads"),
         services=services,
         directions=[z for z in zones if z["kind"] == "direction"],
         townships=[z for z in zones if z["kind"] == "township"],
