@@ -76,28 +76,41 @@ def coverage(
                 f"coverage: {int((place < 0).sum())} cells ({lost} people) lie in no {kind}; check the zones",
             )
         total = _sum_by(place, people, len(rows))
-        for cutoff in cutoffs_min:
-            for i, service in enumerate(services):
-                covered = wide["value"][i] <= cutoff * 60
-                unknown = ~covered & ((wide["leave"] <= cutoff * 60) | wide["off"])
-                cov = _sum_by(place, people * covered[:, None], len(rows))
-                unk = _sum_by(place, people * unknown[:, None], len(rows))
-                frames.append(
-                    pd.DataFrame(
-                        {
-                            "zone_kind": kind,
-                            "zone_id": np.repeat(rows["zone_id"].to_numpy(), len(groups)),
-                            "zone_name": np.repeat(rows["name"].to_numpy(), len(groups)),
-                            "service": service,
-                            "cutoff_min": float(cutoff),
-                            "age_group": np.tile(np.asarray(groups, dtype=object), len(rows)),
-                            "people": total.ravel(),
-                            "people_covered": cov.ravel(),
-                            "people_unknown": unk.ravel(),
-                        }
-                    )
-                )
+        sums = np.empty((2, len(cutoffs_min), len(services), *total.shape), dtype=np.int64)
+        for c, cutoff in enumerate(cutoffs_min):
+            may_leave = (wide["leave"] <= cutoff * 60) | wide["off"]
+            for i, value in enumerate(wide["value"]):
+                covered = value <= cutoff * 60
+                sums[0, c, i] = _sum_by(place, people * covered[:, None], len(rows))
+                sums[1, c, i] = _sum_by(place, people * (~covered & may_leave)[:, None], len(rows))
+        frames.append(_rows(kind, rows, services, [float(c) for c in cutoffs_min], groups, total, sums))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COVERAGE))
+
+
+def _rows(
+    kind: str,
+    zones: pd.DataFrame,
+    services: Sequence[str],
+    cutoffs: Sequence[float],
+    groups: Sequence[str],
+    total: NDArray[np.int64],
+    sums: NDArray[np.int64],
+) -> pd.DataFrame:
+    """Lay sums by cutoff, service, zone and age group out as rows in that order."""
+    cutoff, service, zone, group = (at.ravel() for at in np.indices(sums.shape[1:]))
+    return pd.DataFrame(
+        {
+            "zone_kind": kind,
+            "zone_id": zones["zone_id"].to_numpy()[zone],
+            "zone_name": zones["name"].to_numpy()[zone],
+            "service": np.asarray(services, dtype=object)[service],
+            "cutoff_min": np.asarray(cutoffs, dtype=float)[cutoff],
+            "age_group": np.asarray(groups, dtype=object)[group],
+            "people": total[zone, group],
+            "people_covered": sums[0].ravel(),
+            "people_unknown": sums[1].ravel(),
+        }
+    )
 
 
 def _by_service(access: pd.DataFrame, cell_ids: NDArray[np.object_]) -> tuple[dict[str, NDArray], list[str]]:
