@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.planning.comparison import Comparison
     from bishan_gis.results import Results
+    from bishan_gis.stages.study_stages import StudyStages
 
 __all__ = ["compare_scenarios", "run_scenario", "run_years"]
 
@@ -160,11 +161,19 @@ def compare_scenarios(
     BishanGisError
         The scenarios do not go with the study, or the folder cannot be written; nothing is half written.
     """
+    from bishan_gis.cache import Store
     from bishan_gis.output.comparison_files import comparison_facts, write_comparison
     from bishan_gis.planning.comparison import compare, coverage_series
+    from bishan_gis.stages.gap_answer import cache_folder
+    from bishan_gis.stages.kept_results import kept_results
+    from bishan_gis.stages.study_stages import StudyStages
 
-    _check_first(study, scenarios, years=[year, *(years or ())], services=services)
-    base = run(study, write=False, circles=False, progress=progress)
+    for plan in scenarios:
+        _check_base(study, plan)
+    with Store(cache_folder(study)) as store:
+        stages = StudyStages(study, store)
+        _check_first(stages, scenarios, years=[year, *(years or ())], services=services)
+        base = kept_results(stages, lambda: run(study, write=False, circles=False, progress=progress))
     runs = [base]
     for plan in scenarios:
         runs.append(run_scenario(study, plan, year=year, base=base, circles=False, progress=progress))
@@ -206,24 +215,17 @@ def _check_base(study: Study, scenario: Scenario) -> None:
 
 
 def _check_first(
-    study: Study, scenarios: Sequence[Scenario], *, years: Sequence[int | None], services: Sequence[str] | None
+    stages: StudyStages, scenarios: Sequence[Scenario], *, years: Sequence[int | None], services: Sequence[str] | None
 ) -> None:
     """Name what scenarios and services have wrong, by the facilities that the store of stages has, before a run."""
-    from bishan_gis.cache import Store
     from bishan_gis.planning.scenario_edits import edit_places
     from bishan_gis.schema import nearest_name
-    from bishan_gis.stages.gap_answer import cache_folder
-    from bishan_gis.stages.study_stages import StudyStages
 
+    places, known = stages.facilities, stages.services
+    have = set(known.index)
     for plan in scenarios:
-        _check_base(study, plan)
-    with Store(cache_folder(study)) as store:
-        stages = StudyStages(study, store)
-        places, known = stages.facilities, stages.services
-        have = set(known.index)
-        for plan in scenarios:
-            for year in dict.fromkeys([*years, *plan.years]):
-                have |= set(edit_places(places, known, plan.at_year(year), study)[1].index)
+        for year in dict.fromkeys([*years, *plan.years]):
+            have |= set(edit_places(places, known, plan.at_year(year), stages.study)[1].index)
     lost = sorted(set(services or ()) - have)
     if lost:
         hints = [nearest_name(s, have) for s in lost]

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import bishan_gis as bg
 from bishan_gis.access.nearest import nearest_cost
+from bishan_gis.cache import Store
 from bishan_gis.cli import app
 from bishan_gis.errors import InputError, MissingFileError, NoDataError, StudyError
 from bishan_gis.network.costs import edge_costs, load_profile
@@ -25,6 +26,9 @@ from bishan_gis.planning.scenario_edits import edit_controls
 from bishan_gis.planning.scenario_streets import add_streets, close_ways
 from bishan_gis.planning.scenarios import AddStreet, Scenario, load_scenario
 from bishan_gis.scenario_run import run_scenario, run_years
+from bishan_gis.stages.kept_results import kept_results
+from bishan_gis.stages.study_stages import StudyStages
+from bishan_gis.study import load_study
 
 TABLES = ["facilities", "services", "access", "coverage", "circles", "facility_circles", "radii", "facility_radii"]
 TABLES += ["access_points", "cells", "zones", "measures", "zone_measures"]
@@ -612,6 +616,33 @@ def test_command_writes_all_or_nothing(tmp_path):
     assert wrong.exit_code == 2
     assert "add_facility[1]" in wrong.stderr
     assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == now
+
+
+def test_what_a_scenario_is_compared_with_is_kept_until_an_input_changes(tmp_path, measured):
+    fresh, file = measured, write_toy_study(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8") + MEASURES, encoding="utf-8")
+
+    def kept(make):
+        study = load_study(file)
+        with Store(tmp_path / "kept") as store:
+            return kept_results(StudyStages(study, store), lambda: make(study))
+
+    def never(study):
+        raise AssertionError(study)
+
+    tables = [*TABLES, "population_check", "merged", "water", "green", "landuse", "radius_streets", "barrier_lines"]
+    for make in (lambda study: bg.run(study, write=False), never):
+        again = kept(make)
+        assert_same(again, fresh, tables)
+        for name in ("kind", "profile", "warnings"):
+            assert getattr(again, name) == getattr(fresh, name)
+        assert [d.label() for d in again.datasets] == [d.label() for d in fresh.datasets]
+        assert set(again.networks) == set(fresh.networks)
+        assert again.network.summary() == fresh.network.summary()
+    population = tmp_path / "data" / "raw" / "population.csv"
+    population.write_text(POPULATION.replace("1,1000,200", "1,1001,201"), encoding="utf-8")
+    with pytest.raises(AssertionError):
+        kept(never)
 
 
 def test_a_scenario_can_be_written_beside_the_study(tmp_path):

@@ -65,6 +65,8 @@ class StudyStages:
 
     def __init__(self, study: Study, store: Store, progress: Callable[[str, int, int], None] | None = None) -> None:
         self.study, self.store, self.progress = study, store, progress
+        #: Networks by mode that a run has built already.
+        self.streets_made: dict[str, Network] = {}
         self.files = dict(study.input_files())
         if not all(path.exists() for path in self.files.values()):
             from bishan_gis.sources.inputs import load_inputs
@@ -203,6 +205,8 @@ class StudyStages:
         def make() -> Network:
             from bishan_gis.network.assemble import assemble_network
 
+            if mode in self.streets_made:
+                return self.streets_made[mode]
             return assemble_network(self.study, self.data, mode)[0]
 
         needs = self._needs("inputs.osm", "inputs.osm_extent", "inputs.district", "inputs.elevation")
