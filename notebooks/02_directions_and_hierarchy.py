@@ -33,11 +33,22 @@ results.study.directions.zones
 direction_figures(results).round(3)
 
 # %%
+from bishan_gis.output.fonts import font_properties
+from bishan_gis.output.maps.context import Context
+
+# 与地图同色 · the colours of the maps
+color = Context(results).direction_colors
 shown = results.zones.query("zone_kind == 'direction'")
-ax = shown.plot(column="zone_id", cmap="cividis", alpha=0.5, figsize=(5, 5))
-results.zones.query("zone_kind == 'township'").boundary.plot(ax=ax, color="#595959", linewidth=0.5)
+towns = results.zones.query("zone_kind == 'township'")
+ax = shown.plot(color=[color[n] for n in shown["name"]], alpha=0.35, figsize=(5, 5))
+towns.boundary.plot(ax=ax, color="#595959", linewidth=0.5)
+shown.boundary.plot(ax=ax, color="#1a1a1a", linewidth=1.4)
+for name, at in zip(towns["name"], towns.representative_point(), strict=True):
+    ax.annotate(name, (at.x, at.y - 900), ha="center", color="#595959", fontproperties=font_properties(), fontsize=8)
+for name, at in zip(shown["name"], shown.representative_point(), strict=True):
+    ax.annotate(name, (at.x, at.y + 500), ha="center", fontproperties=font_properties(), fontsize=14)
 ax.set_axis_off()
-ax.set_title("Directions and townships (assumed)");
+ax.set_title("发展方向与街镇 (假设) · Directions and townships (assumed)", fontproperties=font_properties());
 
 # %% [markdown]
 # ## 各级相加相等 · Sums agree at every level

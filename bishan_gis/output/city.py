@@ -47,25 +47,27 @@ def district_facts(results: Results) -> dict[str, Any]:
     -------
     dict
         What JSON can hold: ``id, name, name_en, kind, people, facilities, page, services`` (``service, zh, en,
-        level_min, facilities``), ``coverage`` (``service, cutoff_min, people, people_covered, people_unknown`` of the
-        whole district and all ages), ``people_lacking`` (None where gaps were not looked for) and ``warnings``
-        (Chinese, English).
+        level_min, facilities``; facilities are those that stand in the district), ``coverage`` (``service, cutoff_min,
+        people, people_covered, people_unknown`` of the whole district and all ages), ``people_lacking`` (None where
+        gaps were not looked for) and ``warnings`` (Chinese, English).
     """
     study, table = results.study, results.coverage
     rows = table[(table["zone_kind"] == "district") & (table["age_group"] == "all")]
     rows = rows[["service", "cutoff_min", *_SUMS]].sort_values(["service", "cutoff_min"], kind="stable")
     check = results.population_check
+    # Those beyond the border serve people too, and are counted where they stand.
+    inside = results.facilities[results.facilities["zone_id"].fillna("").astype(str) != ""]
     return {
         "id": study.id,
         "name": study.name,
         "name_en": study.name_en or study.name,
         "kind": results.kind,
         "people": int(check.loc[check["part"] == "all", "placed"].sum()),
-        "facilities": len(results.facilities),
+        "facilities": len(inside),
         "page": str(study.maps / "index.html") if study.outputs.maps else "",
         "services": [
             {"service": str(key), "zh": str(s["zh"]), "en": str(s["en"]), "level_min": float(s["level"])}
-            | {"facilities": int(s["n"])}
+            | {"facilities": int((inside["service"] == key).sum())}
             for key, s in results.services.iterrows()
             if s["level"] > 0
         ],
