@@ -130,6 +130,7 @@ class Directions(_Section):
     layer: LayerInput | None = None
     colors: dict[str, str] = Field(default_factory=dict)
     note: str = ""
+    note_en: str = ""
 
 
 class Cells(_Section):

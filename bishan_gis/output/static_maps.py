@@ -103,7 +103,8 @@ def _directions(context: Context) -> Figure:
     total = int(context.numbers[0, 0, 0, 0, 0])
     towns = rows[rows["zone_kind"] == "township"]
     subtitle = words("sm_sub_directions", people=fmt.exact(total), n=len(dirs), towns=len(towns))
-    note = context.results.study.directions.note
+    directions = context.results.study.directions
+    note = directions.note if context.labels.lang == "zh" else directions.note_en
     sheet = new_sheet(context, words("sm_title_directions", place=context.place), subtitle)
     colors = [context.direction_colors[str(n)] for n in dirs["name"]]
     sheet.polygons(dirs.geometry, np.array(colors, dtype=object), z=0.4, alpha=0.3)
@@ -116,8 +117,8 @@ def _directions(context: Context) -> Figure:
         for name, color, n in zip(dirs["name"], colors, heads, strict=True):
             sheet.row(box(_pale(color)), str(name), fmt.exact(int(n)))
         sheet.row(None, words("sum"), fmt.exact(int(heads.sum())))
-        if note and context.labels.lang == "zh":
-            sheet.note(note)
+        if note:
+            sheet.note(context.sentence(note))
     if len(towns):
         heads = context.numbers[towns.index.to_numpy(), 0, 0, 0, 0]
         sheet.heading(words("by_township"), words("people"))

@@ -239,6 +239,12 @@ class Context:
         family = {g: FAMILIES.get(g, g) for g in groups}
         return {g: self._group(f if f in kept else "other") for g, f in family.items()}
 
+    @property
+    def direction_note(self) -> str:
+        """What the study says of its directions, in the language of the pages."""
+        said = self.results.study.directions
+        return self.sentence(str((self.labels.lang == "en" and said.note_en) or said.note))
+
     def cite(self, text: str) -> str:
         """Return a citation in the language of the pages."""
         return text if self.labels.lang == "en" else cite_zh(text)

@@ -229,7 +229,7 @@ def index_page(context: Context) -> str:
         radius=_radius(context),
         datasets=datasets,
         notes=[_note(w, english=english) for w in context.results.warnings],
-        direction_note=study.directions.note,
+        direction_note=context.direction_note,
         profile=context.profile,
     )
     return finish(html)

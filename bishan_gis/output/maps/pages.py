@@ -43,7 +43,7 @@ Switch = tuple[str, bool, tuple[str, ...]]
 
 @cache
 def landuse_classes() -> dict[str, dict[str, str]]:
-    """Return the land-use classes by code: ``name, color, level, legend, hatch``."""
+    """Return the land-use classes by code: ``name, name_en, color, level, legend, hatch``."""
     text = (files("bishan_gis") / "data" / "landuse_classes.csv").read_text(encoding="utf-8")
     return {row["code"]: row for row in csv.DictReader(text.splitlines())}
 
@@ -133,7 +133,8 @@ def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
     of = np.zeros(len(frame), dtype=np.int64)
     first = {name: min(codes[legend_name == name]) for name in dict.fromkeys(legend_name)}
     order = sorted(first, key=first.__getitem__)
-    named = legend_classes([sorted(set(codes[legend_name == name])) for name in order])
+    groups = [sorted(set(codes[legend_name == name])) for name in order]
+    named = legend_classes(groups, context.labels.lang)
     for i, name in enumerate(order):
         mine = legend_name == name
         known = found[int(np.flatnonzero(mine)[0])]
@@ -150,7 +151,7 @@ def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
         )
         of[mine] = i
     names = frame["name"] if "name" in frame.columns else [""] * len(frame)
-    texts = [f"{c} {_text_name(n, c)}".rstrip() for c, n in zip(codes, names, strict=True)]
+    texts = [f"{c} {_text_name(n, c, context.labels.lang)}".rstrip() for c, n in zip(codes, names, strict=True)]
     words = list(dict.fromkeys(texts))
     extra = {
         "c": ("u8", np.minimum(of, 255)),
@@ -167,13 +168,15 @@ def _landuse(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
     return layer, rows
 
 
-def _text_name(name: Any, code: str) -> str:
+def _text_name(name: Any, code: str, lang: str) -> str:
     known = land_class(code)
+    if known and lang == "en":
+        return known["name_en"]
     return name if isinstance(name, str) and name else (known["name"] if known else "")
 
 
-def legend_classes(groups: Sequence[Sequence[str]]) -> list[tuple[str, str, bool]]:
-    """Return code, official name, and whether it is only the rest, of each group of codes that share a colour.
+def legend_classes(groups: Sequence[Sequence[str]], lang: str = "zh") -> list[tuple[str, str, bool]]:
+    """Return code, name, and whether it is only the rest, of each group of codes that share a colour.
 
     A group of one code has that class's own name; of more, the nearest class above all of them. It is the rest where
     another group has codes of that class, too.
@@ -182,6 +185,8 @@ def legend_classes(groups: Sequence[Sequence[str]]) -> list[tuple[str, str, bool
     ----------
     groups : sequence of sequence of str
         Codes of 用地用海分类 (2023) of each group.
+    lang : {"zh", "en"}
+        Language of the name: the official one, or what it means in English.
 
     Examples
     --------
@@ -190,14 +195,14 @@ def legend_classes(groups: Sequence[Sequence[str]]) -> list[tuple[str, str, bool
     >>> legend_classes([["1201", "1208"], ["1207"]])
     [('12', '交通运输用地', True), ('1207', '城镇村道路用地', False)]
     """
-    known = landuse_classes()
+    known, column = landuse_classes(), "name_en" if lang == "en" else "name"
     out = []
     for i, group in enumerate(groups):
         code = min(group)
         while code and not all(c.startswith(code) for c in group):
             code = code[:-2]
         rest = len(group) > 1 and any(c.startswith(code) for k, g in enumerate(groups) if k != i for c in g)
-        out.append((code, known[code]["name"] if code in known else "", rest and code in known))
+        out.append((code, known[code][column] if code in known else "", rest and code in known))
     return out
 
 
@@ -208,9 +213,10 @@ def _control(context: Context) -> tuple[PackedPolygons, list[dict[str, Any]]]:
     rows, classes = [], []
     for name in dict.fromkeys(types):
         _, color, dash = next(c for c in CONTROL_LINES if c[0] in name)
-        rows.append({"name": name, "stroke": color, "area": round(float(area[types == name].sum()), 4)})
+        said = context.labels.get(f"control_{name}", name)
+        rows.append({"name": said, "stroke": color, "area": round(float(area[types == name].sum()), 4)})
         classes.append({"stroke": color, "width": 2, "dash": dash})
-    extra = {"c": ("u8", pd.Index([r["name"] for r in rows]).get_indexer(types))}
+    extra = {"c": ("u8", pd.Index(types.unique()).get_indexer(types))}
     layer = PackedPolygons(frame.geometry.to_numpy(), context.crs, classes=classes, extra=extra, simplify_m=3, z=34)
     return layer, rows
 
@@ -233,7 +239,7 @@ def district_page(context: Context) -> str:
         "state": {"service": ""},
         "landuse": [],
         "controlLines": [],
-        "directionNote": results.study.directions.note,
+        "directionNote": context.direction_note,
     }
     switches: list[Switch] = [("facilities", True, ("facilities",)), ("directions", True, ("directions",))]
     if results.landuse is not None and len(results.landuse):

@@ -48,7 +48,7 @@ def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, 
 
 def _elements(context: Context) -> list[dict[str, Any]]:
     """Return the policy as the page tells it."""
-    from bishan_gis.output.report.words import tidy, unit_words
+    from bishan_gis.output.report.words import load_words, tidy, unit_words
 
     english = context.labels.lang == "en"
     about = deciding_standards(context)
@@ -57,7 +57,9 @@ def _elements(context: Context) -> list[dict[str, Any]]:
         rows.append(
             {
                 "number": int(row["number"]),
-                "work": str(row["key_work"]),
+                "work": str(row["key_work"])
+                if not english
+                else load_words("en").get(f"work_{row['key_work']}", row["key_work"]),
                 "phrase": str(row["meaning"] if english else row["phrase"]),
                 "state": str(row["state"]),
                 "indicator": str(row["indicator_en" if english else "indicator"]),

@@ -125,7 +125,8 @@ def siting_page(context: Context) -> str:
         frames.append(pd.DataFrame(found.candidates).merge(gain, on="candidate_id", how="left").assign(plan=i))
     sites = pd.concat(frames, ignore_index=True)
     known = [land_class(str(c)) for c in sites["code"].fillna("")]
-    land = [f"{c} {k['name']}" if k else str(c) for c, k in zip(sites["code"].fillna(""), known, strict=True)]
+    said = "name_en" if context.labels.lang == "en" else "name"
+    land = [f"{c} {k[said]}" if k else str(c) for c, k in zip(sites["code"].fillna(""), known, strict=True)]
     land_names = list(dict.fromkeys(land))
     area = pd.to_numeric(sites["area_m2"], errors="coerce").fillna(-1).clip(upper=2**29)
     slope = pd.to_numeric(sites["slope"], errors="coerce").fillna(-1)

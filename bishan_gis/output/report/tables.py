@@ -214,7 +214,8 @@ def zone_tables(source: Source) -> list[Table]:
         rows = [_zone_row(source, z, area, kind) for z in zones]
         total = _zone_row(source, source.district, area, kind)
         total[0] = fig.text(w("sum_of", zone=source.zone_name(source.district)))
-        note = source.results.study.directions.note if kind == "direction" and source.zh else ""
+        said = source.results.study.directions
+        note = (said.note if source.zh else said.note_en) if kind == "direction" else ""
         if kind == "direction" and source.results.study.directions.kind in ("assumed", "synthetic"):
             note = " ".join(n for n in (w("note_directions"), note) if n)
         out.append(make_table(f"{kind}s", w(f"table_{kind}s"), columns, rows, total=total, note=note))
