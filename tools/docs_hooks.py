@@ -71,18 +71,21 @@ def _csv(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def standards_table() -> str:
+def standards_table(lang: str = "zh") -> str:
     """Return the table of standards, by standard, with clause, source and tag."""
+    from bishan_gis.chinese import cite_zh
+
+    zh = lang == "zh"
     parts, rows = [], _csv("standards.csv")
     for standard in dict.fromkeys(r["standard"] for r in rows):
         mine = [r for r in rows if r["standard"] == standard]
         body = [
             [
-                r["clause"],
-                r["name_zh"],
+                cite_zh(r["clause"]) if zh else r["clause"],
+                *([r["name_zh"]] if zh else []),
                 r["name_en"],
                 f"{r['op']} {r['value']}" + (f"–{r['value_max']}" if r["value_max"] else ""),
-                r["unit"] + (f" / {r['denominator']}" if r["denominator"] else ""),
+                _unit(r, zh=zh),
                 r["status"],
                 f"{r['source']} [{r['tag']}]",
                 f"`{r['id']}`",
@@ -90,13 +93,24 @@ def standards_table() -> str:
             for r in mine
         ]
         head = ["条款 clause", "内容", "what", "值 value", "单位 unit", "效力 status", "来源 source", "id"]
-        parts.append(f"## {standard}\n\n{_table(head, body)}")
+        if not zh:
+            head = ["clause", "what", "value", "unit", "status", "source", "id"]
+        parts.append(f"## {cite_zh(standard) if zh else standard}\n\n{_table(head, body)}")
     return "\n\n".join(parts)
 
 
-def policy_table() -> str:
+def _unit(row: dict[str, str], *, zh: bool) -> str:
+    from bishan_gis.chinese import cite_zh
+    from bishan_gis.output.report.words import unit_words
+
+    of = row["denominator"]
+    parts = [row["unit"], of] if not zh else [unit_words(row["unit"], "zh") if row["unit"] else "", cite_zh(of)]
+    return " / ".join(p for p in parts if p)
+
+
+def policy_table(lang: str = "zh") -> str:
     """Return the catalogue of the policy: every element, its indicator, and what computes it or what it needs."""
-    rows = _csv("policy.csv")
+    zh = lang == "zh"
     body = [
         [
             r["number"],
@@ -105,22 +119,23 @@ def policy_table() -> str:
             r["indicator"],
             r["threshold"],
             r["function"].removeprefix("planning.") or "–",
-            r["how_zh"] or r["needs"],
+            *([r["how_zh"] or r["needs"]] if zh else []),
             r["how_en"],
         ]
-        for r in rows
+        for r in _csv("policy.csv")
     ]
     head = ["#", "原文", "meaning", "indicator", "threshold", "function", "所需数据", "needs"]
-    return _table(head, body)
+    return _table(head if zh else [h for h in head if h != "所需数据"], body)
 
 
-def measures_table() -> str:
+def measures_table(lang: str = "zh") -> str:
     """Return the measures that a study may ask for."""
+    zh = lang == "zh"
     data = tomllib.loads((DATA / "measures.toml").read_text(encoding="utf-8"))
     body = [
         [
             f"`{name}`",
-            m["zh"],
+            *([m["zh"]] if zh else []),
             m["en"],
             ", ".join(m["needs"]),
             ", ".join(m["may"]),
@@ -129,7 +144,8 @@ def measures_table() -> str:
         ]
         for name, m in data.items()
     ]
-    return _table(["measure", "含义", "meaning", "必填 needs", "可选 may", "单位 unit", "function"], body)
+    head = ["measure", "含义", "meaning", "必填 needs", "可选 may", "单位 unit", "function"]
+    return _table(head if zh else ["measure", "meaning", "needs", "may", "unit", "function"], body)
 
 
 def commands_text() -> str:
@@ -169,6 +185,9 @@ MADE = {
     "measures": measures_table,
     "commands": commands_text,
     "errors": errors_table,
+    "standards-en": lambda: standards_table("en"),
+    "policy-en": lambda: policy_table("en"),
+    "measures-en": lambda: measures_table("en"),
 }
 
 
