@@ -20,6 +20,7 @@ __all__ = [
     "FACILITIES",
     "KINDS",
     "STATUS",
+    "UNIT_KINDS",
     "check_columns",
     "check_unique",
     "nearest_name",
@@ -28,6 +29,9 @@ __all__ = [
 
 #: What a row rests on, strongest first.
 KINDS = ("observed", "derived", "assumed", "synthetic")
+
+#: Kinds of zones below the townships that a study may have; the column of the cells is called as the kind is.
+UNIT_KINDS = ("village", "grid")
 
 #: What is known about one origin and one service.
 STATUS = ("reached", "beyond_cutoff", "unreachable", "off_network", "unknown")

@@ -104,6 +104,8 @@ class Inputs(_Section):
 
     district: LayerInput
     townships: LayerInput
+    villages: LayerInput | None = Field(default=None, description="villages and communities: sums by them as well")
+    grids: LayerInput | None = Field(default=None, description="governance grids: sums by them as well")
     osm: str
     osm_extent: LayerInput | None = None
     facilities: list[FacilityInput] = Field(default_factory=list)
@@ -410,6 +412,8 @@ class Study(_Section):
         one: dict[str, LayerInput | PopulationInput | None] = {
             "inputs.district": self.inputs.district,
             "inputs.townships": self.inputs.townships,
+            "inputs.villages": self.inputs.villages,
+            "inputs.grids": self.inputs.grids,
             "inputs.osm_extent": self.inputs.osm_extent,
             "inputs.landuse": self.inputs.landuse,
             "inputs.control_lines": self.inputs.control_lines,

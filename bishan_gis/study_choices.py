@@ -12,7 +12,7 @@ __all__ = ["SITE_LAYERS", "choose_inputs", "extent_file", "other_tables"]
 _FILES = ("osm", "elevation")
 #: Layers that ``[siting]`` may name.
 SITE_LAYERS = ("candidates", "fixed", "forbidden", "hazards")
-_LAYERS = ("district", "townships", "osm_extent", "landuse", "control_lines", "population")
+_LAYERS = ("district", "townships", "villages", "grids", "osm_extent", "landuse", "control_lines", "population")
 
 
 def choose_inputs(data: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[str, list[Path]]]:

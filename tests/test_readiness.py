@@ -77,6 +77,8 @@ def test_all_is_there(toy):
         "inputs.district": "present",
         "inputs.townships": "present",
         "inputs.osm": "present",
+        "inputs.villages": "absent",
+        "inputs.grids": "absent",
         "inputs.osm_extent": "absent",
         "inputs.facilities": "absent",
         "inputs.population": "present",

@@ -80,6 +80,9 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     "radius_m": ("m", "直线半径", "straight-line radius"),
     "cell_id": ("", "人口单元编号", "population cell"),
     "direction": ("", "发展方向", "development direction"),
+    "township": ("", "所在街镇", "township it lies in"),
+    "village": ("", "村社编号", "village"),
+    "grid": ("", "网格编号", "governance grid"),
     "x": ("m", "东坐标 (工作坐标系)", "easting in the working CRS"),
     "y": ("m", "北坐标 (工作坐标系)", "northing in the working CRS"),
     "kind": (

@@ -10,10 +10,13 @@ import shapely
 
 from bishan_gis.crs import check_metric
 from bishan_gis.errors import SchemaError, StudyError
-from bishan_gis.schema import KINDS, check_columns, check_unique, nearest_name, weakest_kind
+from bishan_gis.places.units import add_units
+from bishan_gis.schema import KINDS, UNIT_KINDS, check_columns, check_unique, nearest_name, weakest_kind
 from bishan_gis.sources.tables import zone_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -27,6 +30,7 @@ _UNASSIGNED_NAME = "未分配"
 _SLIVER_M = 1.0
 #: Kind of zone -> column of cells and of facilities that holds its id, the largest first.
 ZONE_COLUMNS = {"district": "district", "direction": "direction", "township": "zone_id"}
+ZONE_COLUMNS |= {kind: kind for kind in UNIT_KINDS}
 
 
 def build_zones(
@@ -35,8 +39,9 @@ def build_zones(
     directions: Directions,
     *,
     direction_layer: gpd.GeoDataFrame | None = None,
+    units: Mapping[str, gpd.GeoDataFrame] | None = None,
 ) -> gpd.GeoDataFrame:
-    """Put the district, the directions and the townships into one table.
+    """Put the district, the directions, the townships and what lies below them into one table.
 
     Parameters
     ----------
@@ -48,6 +53,8 @@ def build_zones(
         Setting of the study: direction -> names or ids of townships.
     direction_layer : geopandas.GeoDataFrame, optional
         Polygons of the directions, ``name`` (and ``zone_id``), instead of lists of townships.
+    units : mapping, optional
+        Kind of `UNIT_KINDS` -> ``zone_id``, ``name`` and polygons of villages or grids.
 
     Returns
     -------
@@ -55,7 +62,9 @@ def build_zones(
         ``zone_id, zone_kind, name, kind, direction, geometry``: the district first, then the directions in
         the order of the study, then the townships by id. ``direction`` is the id of the direction a township
         lies in (with polygons: where most of its area lies), `UNASSIGNED` where none takes it, "" where the
-        study has no directions. ``attrs["warnings"]`` is a list of (zh, en).
+        study has no directions. Units come last, by id; ``township`` (only where there are units) is the id of the
+        township that most of a unit lies in, and what no unit covers of the townships is one unit more.
+        ``attrs["warnings"]`` is a list of (zh, en).
 
     Raises
     ------
@@ -99,6 +108,8 @@ def build_zones(
     out = pd.concat([f for f in (whole, own, towns) if len(f)], ignore_index=True)
     zones = gpd.GeoDataFrame(out, geometry="geometry", crs=crs)
     zones = zones[["zone_id", "zone_kind", "name", "kind", "direction", "geometry"]]
+    if units:
+        zones = add_units(zones, units, notes)
     check_unique(zones["zone_id"], where="zones")
     zones.attrs["warnings"] = notes
     return zones

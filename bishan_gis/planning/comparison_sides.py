@@ -10,7 +10,7 @@ import pandas as pd
 
 from bishan_gis.places.zones import zone_columns
 from bishan_gis.planning.coverage import coverage
-from bishan_gis.schema import KINDS
+from bishan_gis.schema import KINDS, UNIT_KINDS
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -97,7 +97,8 @@ class Both:
             counts.append(wide.to_numpy(dtype=np.int64))
         self.people = counts
         self.stay: NDArray[np.int64] = np.minimum(*counts)
-        fixed = ["zone_id", "direction", "district", "geometry"]
+        own = [c for c in zone_columns(base.run.zones).values() if c in UNIT_KINDS]
+        fixed = ["zone_id", "direction", "district", *own, "geometry"]
         where = frames[0][fixed].reindex(self.ids)
         gone = where["zone_id"].isna()
         where.loc[gone] = frames[1][fixed].reindex(self.ids[gone])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.places.zones import zone_columns
 from bishan_gis.planning.gap_areas import GapAreas, find_gap_areas
 from bishan_gis.planning.gap_cells import CellGaps, gap_people
 from bishan_gis.planning.gap_quality import capacity_table, places_per_person
@@ -155,9 +156,8 @@ def members(results: Results) -> dict[str, str]:
     results : Results
         ``zones, cells``.
     """
-    columns = {"district": "district", "direction": "direction", "township": "zone_id", "village": "village"}
-    kinds = set(results.zones["zone_kind"])
-    return {kind: c for kind, c in columns.items() if kind in kinds and c in results.cells.columns}
+    known = zone_columns(results.zones)
+    return {kind: column for kind, column in known.items() if column in results.cells.columns}
 
 
 def age_groups(results: Results) -> dict[str, list[str]]:

@@ -263,8 +263,15 @@ def select(
     """
     problems: list[tuple[str, str]] = []
     judged = targets[targets["level_min"] > 0]
-    names = {str(n): str(i) for i, n in zip(results.zones["zone_id"], results.zones["name"], strict=True)}
-    ids = {**names, **{str(i): str(i) for i in results.zones["zone_id"]}}
+    named: dict[str, list[str]] = {}
+    for ident, name in zip(results.zones["zone_id"].astype(str), results.zones["name"].astype(str), strict=True):
+        named.setdefault(name, []).append(ident)
+    ids = {**{n: i[-1] for n, i in named.items()}, **{str(i): str(i) for i in results.zones["zone_id"]}}
+    for one in zones:
+        several = named.get(one, [])
+        if len(several) > 1 and one not in several:
+            shown = ", ".join(several)
+            problems.append((f"zone {one} 重名,请写编号: {shown}", f"zone {one} is the name of several: {shown}"))
     known: list[tuple[str, list[Any], list[Any]]] = [
         ("service", services, list(judged["service"])),
         ("level", levels, sorted(set(judged["level_min"]))),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bishan_gis.crs import WGS84, check_study_crs, load_crs
 from bishan_gis.errors import MissingFileError, SchemaError
+from bishan_gis.schema import UNIT_KINDS
 from bishan_gis.sources.bounds import check_layer_place, check_overlap
 from bishan_gis.sources.datasets import Dataset, check_datasets, mixed_inputs, study_datasets
 from bishan_gis.sources.gtfs import load_gtfs, trips_on
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["StudyData", "load_inputs"]
 
 
-_AREAS = ("inputs.district", "inputs.townships", "inputs.osm_extent", "inputs.landuse", "directions.layer")
+#: Settings of layers of areas.
+_AREAS = (
+    *("inputs.district", "inputs.townships", "inputs.villages", "inputs.grids", "inputs.osm_extent"),
+    *("inputs.landuse", "directions.layer"),
+)
 #: Settings whose files times on foot and people do not rest on.
 _APART = ("siting.", "transit.")
 
@@ -56,6 +61,8 @@ class StudyData:
         People.
     landuse, control_lines, directions : geopandas.GeoDataFrame or None
         Zoning layers.
+    units : dict
+        ``village, grid`` -> the areas of that kind, where the study has them.
     kinds : dict
         Setting -> observed, derived, assumed or synthetic.
     datasets : list of Dataset
@@ -80,6 +87,7 @@ class StudyData:
     landuse: gpd.GeoDataFrame | None
     control_lines: gpd.GeoDataFrame | None
     directions: gpd.GeoDataFrame | None
+    units: dict[str, gpd.GeoDataFrame]
     kinds: dict[str, str]
     datasets: list[Dataset]
     files: dict[str, Path]
@@ -183,6 +191,7 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
     townships = layer("inputs.townships", settings.townships)
     check_study_crs(crs, tuple(district.total_bounds), where=f"{study.file.name}: crs")
     beside = files.get("inputs.osm_extent") == extent_file(files["inputs.osm"])
+    units = {kind: maybe(f"inputs.{kind}s", getattr(settings, f"{kind}s")) for kind in UNIT_KINDS}
     extent = maybe("inputs.osm_extent", LayerInput(path="") if beside else settings.osm_extent)
     landuse = maybe("inputs.landuse", settings.landuse)
     if landuse is not None and settings.landuse is not None:
@@ -228,6 +237,11 @@ def load_inputs(study: Study, *, progress: Callable[[int, int], None] | None = N
         crs=crs,
         district=_with_kind(district.to_crs(crs), kinds["inputs.district"]),
         townships=_with_kind(townships.to_crs(crs), kinds["inputs.townships"]),
+        units={
+            kind: _with_kind(layer.to_crs(crs), kinds[f"inputs.{kind}s"])
+            for kind, layer in units.items()
+            if layer is not None
+        },
         extent=(extent if extent is not None else district).to_crs(crs),
         osm=osm,
         facilities=facilities,

@@ -103,6 +103,7 @@ class StudyStages:
     def _specs(self) -> dict[str, Any]:
         inputs = self.study.inputs
         one = {f"inputs.{n}": getattr(inputs, n) for n in ("district", "townships", "osm", "osm_extent", "landuse")}
+        one |= {f"inputs.{n}": getattr(inputs, n) for n in ("villages", "grids")}
         one |= {"inputs.control_lines": inputs.control_lines, "inputs.population": inputs.population}
         one |= {"directions.layer": self.study.directions.layer}
         one |= {f"inputs.facilities[{i}]": spec for i, spec in enumerate(inputs.facilities)}
@@ -173,9 +174,11 @@ class StudyStages:
             from bishan_gis.places.zones import build_zones
 
             d = self.data
-            return {"zones": build_zones(d.district, d.townships, self.study.directions, direction_layer=d.directions)}
+            given = {"direction_layer": d.directions, "units": d.units}
+            return {"zones": build_zones(d.district, d.townships, self.study.directions, **given)}
 
-        needs = self._needs("inputs.district", "inputs.townships", "directions.layer")
+        layers = ("inputs.villages", "inputs.grids", "directions.layer")
+        needs = self._needs("inputs.district", "inputs.townships", *layers)
         return self.store.keep("zones", [*needs, self.study.directions.model_dump(mode="json")], make, TABLES)
 
     @cached_property

@@ -35,13 +35,15 @@ def town_scores(context: Context) -> pd.DataFrame:
 def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the people of each zone within reach of each judged service at its level, and those not known."""
     sums, out = ZoneSums.of(context.results), []
-    at = [context.zone_index[k, str(z)] for k, z in zip(sums.zones["zone_kind"], sums.zones["zone_id"], strict=True)]
+    zones = [(k, str(z)) for k, z in zip(sums.zones["zone_kind"], sums.zones["zone_id"], strict=True)]
+    shown = np.array([zone in context.zone_index for zone in zones])
+    at = [context.zone_index[zone] for zone in zones if zone in context.zone_index]
     for i, service in enumerate(services):
         if not service["judged"] or service.get("vehicle") or service["level"] is None or service["level"] > 15:
             continue
         level = float(service["level"])
         rows = np.zeros((len(context.zone_rows), 2), dtype=np.int64)
-        rows[at] = np.column_stack(sums.covered(service["key"], level))
+        rows[at] = np.column_stack(sums.covered(service["key"], level))[shown]
         out.append({"s": i, "cutoff": whole(level), "rows": rows.tolist()})
     return out
 
