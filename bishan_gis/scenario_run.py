@@ -217,10 +217,16 @@ def _check_base(study: Study, scenario: Scenario) -> None:
 def _check_first(
     stages: StudyStages, scenarios: Sequence[Scenario], *, years: Sequence[int | None], services: Sequence[str] | None
 ) -> None:
-    """Name what scenarios and services have wrong, by the facilities that the store of stages has, before a run."""
-    from bishan_gis.planning.scenario_edits import edit_places
+    """Name what scenarios and services have wrong, by what the store of stages has, before a run."""
+    from bishan_gis.planning.scenario_edits import edit_places, unknown_townships
+    from bishan_gis.planning.scenario_streets import unknown_ways
+    from bishan_gis.planning.scenarios import raise_problems
     from bishan_gis.schema import nearest_name
 
+    towns = stages.zones[stages.zones["zone_kind"] == "township"]
+    for plan in scenarios:
+        lost_ways = unknown_ways(plan, stages.networks) if plan.close_street else []
+        raise_problems(plan.file.name, [*unknown_townships(plan, towns), *lost_ways])
     places, known = stages.facilities, stages.services
     have = set(known.index)
     for plan in scenarios:

@@ -25,7 +25,7 @@ from bishan_gis.planning.comparison import compare, coverage_series
 from bishan_gis.planning.scenario_edits import edit_controls
 from bishan_gis.planning.scenario_streets import add_streets, close_ways
 from bishan_gis.planning.scenarios import AddStreet, Scenario, load_scenario
-from bishan_gis.scenario_run import run_scenario, run_years
+from bishan_gis.scenario_run import compare_scenarios, run_scenario, run_years
 from bishan_gis.stages.kept_results import kept_results
 from bishan_gis.stages.study_stages import StudyStages
 from bishan_gis.study import load_study
@@ -208,6 +208,21 @@ def test_unknown_names_are_named_at_once_with_the_nearest(base):
         run_scenario(base.study, plan(walkers=[{"profile": "car"}]))
     with pytest.raises(StudyError, match="outside of all townships"):
         run_scenario(base.study, plan(add_housing=[{"people": 5, "x": EAST - 5000, "y": NORTH}]))
+
+
+def test_streets_and_townships_that_are_not_there_are_named_before_a_run(tmp_path, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError((args, kwargs))
+
+    monkeypatch.setattr("bishan_gis.scenario_run.run", never)
+    study = load_study(write_toy_study(tmp_path))
+    edits = {"grow_population": [{"township": "西街", "factor": 2}], "close_street": [{"way": 99999}]}
+    with pytest.raises(StudyError) as err:
+        compare_scenarios(study, [plan(**edits)])
+    said = err.value.message("en")
+    assert "2 problems" in said
+    assert "no township 西街" in said
+    assert "close_street[1].way = 99999" in said
 
 
 def test_a_scenario_of_another_study_is_refused(base, tmp_path):

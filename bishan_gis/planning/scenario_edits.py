@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from bishan_gis.planning.scenarios import AddHousing, GrowPopulation, Scenario, _Placed
     from bishan_gis.study import Cells, Study
 
-__all__ = ["add_housing", "edit_controls", "edit_facilities", "edit_places", "edit_profile", "touched_services"]
+__all__ = [
+    "add_housing",
+    "edit_controls",
+    "edit_facilities",
+    "edit_places",
+    "edit_profile",
+    "touched_services",
+    "unknown_townships",
+]
 
 _FAR_M = 5000.0
 
@@ -238,8 +246,7 @@ def edit_controls(
     """
     out = controls.copy()
     attrs = controls.attrs
-    names = {str(n): str(z) for n, z in zip(townships["name"], townships["zone_id"], strict=True)}
-    names |= {str(z): str(z) for z in townships["zone_id"]}
+    names = _township_ids(townships)
     parts = list(parts)
     problems: list[tuple[str, str]] = []
     for i, grow in enumerate(scenario.grow_population, start=1):
@@ -263,6 +270,35 @@ def edit_controls(
     out = out.astype(controls.dtypes.to_dict())
     out.attrs = attrs
     return out
+
+
+def _township_ids(townships: pd.DataFrame) -> dict[str, str]:
+    """Return the ids of townships by name and by id."""
+    names = {str(n): str(z) for n, z in zip(townships["name"], townships["zone_id"], strict=True)}
+    return names | {str(z): str(z) for z in townships["zone_id"]}
+
+
+def unknown_townships(scenario: Scenario, townships: pd.DataFrame) -> list[tuple[str, str]]:
+    """Name the townships of a scenario that are not there.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The edits.
+    townships : pandas.DataFrame
+        ``zone_id, name``.
+
+    Returns
+    -------
+    list of (zh, en)
+        One problem each.
+    """
+    names = _township_ids(townships)
+    return [
+        _unknown(f"grow_population[{i}].township", ("街镇", "township"), grow.township, names)
+        for i, grow in enumerate(scenario.grow_population, start=1)
+        if grow.township not in names
+    ]
 
 
 def _grown(before: Any, grow: GrowPopulation, parts: Sequence[str]) -> Any:

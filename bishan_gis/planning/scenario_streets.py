@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bishan_gis.planning.scenarios import AddStreet, Scenario
     from bishan_gis.study import Study
 
-__all__ = ["add_streets", "close_ways", "edit_networks"]
+__all__ = ["add_streets", "close_ways", "edit_networks", "unknown_ways"]
 
 _Heights = Callable[["NDArray[np.float64]", "NDArray[np.float64]"], "ArrayLike"]
 
@@ -72,12 +72,7 @@ def edit_networks(
         return np.nan * x if elevation is None else sample_elevation(elevation, *to_lonlat(x, y, crs))
 
     crs = next(iter(networks.values()))[0].crs
-    problems = []
-    for i, close in enumerate(scenario.close_street, start=1):
-        asked = [networks[m][0] for m in close.modes if m in networks]
-        if not any((n.edge_way == close.way).any() for n in asked):
-            where = f"close_street[{i}].way = {close.way}"
-            problems.append((f"{where}: 没有这条道路", f"{where}: there is no such way in these modes"))
+    problems = unknown_ways(scenario, {mode: pair[0] for mode, pair in networks.items()})
     notes: list[tuple[str, str]] = []
     out = {}
     for mode, (network, costs) in networks.items():
@@ -98,6 +93,30 @@ def edit_networks(
         out[mode] = (edited, edge_costs(edited, profile, slope=slope))
     raise_problems(scenario.file.name, problems)
     return out, notes
+
+
+def unknown_ways(scenario: Scenario, networks: Mapping[str, Network]) -> list[tuple[str, str]]:
+    """Name the streets of a scenario that close and are not there.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The edits.
+    networks : mapping of str to Network
+        Mode -> streets.
+
+    Returns
+    -------
+    list of (zh, en)
+        One problem each.
+    """
+    problems = []
+    for i, close in enumerate(scenario.close_street, start=1):
+        asked = [networks[m] for m in close.modes if m in networks]
+        if not any((n.edge_way == close.way).any() for n in asked):
+            where = f"close_street[{i}].way = {close.way}"
+            problems.append((f"{where}: 没有这条道路", f"{where}: there is no such way in these modes"))
+    return problems
 
 
 def close_ways(network: Network, ways: Collection[int]) -> Network:
