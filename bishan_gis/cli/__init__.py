@@ -20,6 +20,8 @@ __all__ = ["app", "export_command", "fetch_command", "main", "many_command", "pl
 
 def main() -> None:
     """Run the command line."""
+    # Looking for plug-ins of the validator among all packages takes time, and there are none for a study.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         sys.stderr.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]

@@ -80,7 +80,13 @@ def gap_answer(
     stages = StudyStages(study, store, progress)
     selection = [sorted(set(services)), sorted({float(v) for v in levels}), sorted(set(zones))]
 
+    made: dict[str, bytes] = {}
+
     def make() -> dict[str, bytes]:
+        made.update(files())
+        return made
+
+    def files() -> dict[str, bytes]:
         if not zones:
             from bishan_gis.stages.gap_parts import GapParts
             from bishan_gis.stages.gap_text import gap_texts
@@ -97,7 +103,9 @@ def gap_answer(
             write_gaps(found, Path(folder))
             return {name: Path(folder, name).read_bytes() for name in GAP_FILES}
 
-    return dict(store.keep("answer", [*stages.everything, *selection], make, TABLES).value)
+    kept = store.keep("answer", [*stages.everything, *selection], make, TABLES)
+    # What has just been written is not read again: bytes come back as they went.
+    return made or dict(kept.value)
 
 
 def people_lacking(text: str) -> int:
