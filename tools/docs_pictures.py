@@ -2,8 +2,8 @@
 
 Usage: python tools/docs_pictures.py [MAPS]
 
-Two pictures come from the study of the notebooks; the screenshots from the pages of a run in MAPS (default: maps/),
-with Debian's chromium. Each is at most 150 kB.
+Two pictures come from the study of the notebooks; the screenshots, those of the readme too, from the pages of a run in
+MAPS (default: maps/), with Debian's chromium. Each is at most 150 kB.
 """
 
 from __future__ import annotations
@@ -28,6 +28,23 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 150_000
 CHROMIUM = "/usr/bin/chromium"
+DESK, PHONE = (1366, 768), (390, 844)
+#: File, page, what of its state is shown, and the size of the window.
+SHOTS = [(f"page-{p}.png", p, "", DESK) for p in ("index", "coverage", "gaps", "siting", "whatif")]
+SHOTS += [
+    ("coverage-core.png", "coverage", "#service=kindergarten&cutoff=10&age=all&at=29.59,106.225,12.6", DESK),
+    ("nearest-phone.png", "nearest", "#service=kindergarten", PHONE),
+]
+
+
+def few_colors(image: Image.Image, n: int) -> Image.Image:
+    """Return a picture of few colours: grounds keep theirs exactly, small patches such as marks nearly."""
+    counts = sorted(image.getcolors(image.width * image.height) or [], reverse=True)
+    exact = [color for _, color in counts[: n // 2]]
+    rest = image.quantize(n - len(exact), method=Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(v for color in exact for v in color), *rest])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def write_small(data: bytes, name: str, *, width_px: int = 1000) -> None:
@@ -35,9 +52,9 @@ def write_small(data: bytes, name: str, *, width_px: int = 1000) -> None:
     image = Image.open(BytesIO(data)).convert("RGB")
     if image.width > width_px:
         image = image.resize((width_px, round(image.height * width_px / image.width)), Image.Resampling.LANCZOS)
-    for colors in (128, 64, 32):
+    for colors in (256, 128, 64):
         held = BytesIO()
-        image.quantize(colors).save(held, format="PNG", optimize=True)
+        few_colors(image, colors).save(held, format="PNG", optimize=True)
         if held.tell() <= MOST_BYTES:
             break
     (IMAGES / name).write_bytes(held.getvalue())
@@ -87,14 +104,14 @@ def screenshots(maps: Path) -> None:
     with sync_playwright() as p:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = p.chromium.launch(executable_path=CHROMIUM, args=flags)
-        for page_name in ("index", "coverage", "gaps", "siting", "whatif"):
+        for name, page_name, state, size in SHOTS:
             file = maps / f"{page_name}.html"
             if not file.exists():
                 continue
-            page = browser.new_page(viewport={"width": 1366, "height": 768})
-            page.goto(file.resolve().as_uri())
+            page = browser.new_page(viewport=dict(zip(("width", "height"), size, strict=True)))
+            page.goto(file.resolve().as_uri() + state)
             page.wait_for_timeout(4000)
-            write_small(page.screenshot(), f"page-{page_name}.png")
+            write_small(page.screenshot(), name)
             page.close()
         browser.close()
 

@@ -18,10 +18,11 @@ __all__ = ["deciding_standards", "element_page", "element_service"]
 
 #: End of the function that evaluated an element -> page, and what of its state leads to what is meant.
 _PAGES: dict[str, tuple[str, dict[str, str]]] = {
-    "spaces": ("district", {"show": "landuse"}),
-    "land_balance": ("district", {"show": "landuse"}),
-    "outside_line": ("district", {"show": "landuse,control"}),
-    "ecology": ("district", {"show": "control"}),
+    # Dots of facilities would hide the land.
+    "spaces": ("district", {"show": "landuse,-facilities"}),
+    "land_balance": ("district", {"show": "landuse,-facilities"}),
+    "outside_line": ("district", {"show": "landuse,control,-facilities"}),
+    "ecology": ("district", {"show": "control,-facilities"}),
     "direction_figures": ("district", {}),
     "rank_size": ("district", {}),
     "nesting_check": ("district", {}),
