@@ -450,6 +450,9 @@ def test_land_use_is_named_as_the_official_list_names_it(pages):
         ((code, name, _),) = legend_classes([codes])
         assert all(c.startswith(code) for c in codes)
         assert official.get(code, "") == name
+    english = {code: legend_classes([[code]], "en")[0][1] for code in official}
+    assert all(re.fullmatch(r"[A-Z][A-Za-z0-9 (),-]+", name) for name in english.values())
+    assert len(set(english.values())) == len(set(official.values()))
     found = re.search(r'id="config">(.*?)</script>', pages["district.html"], flags=re.DOTALL)
     rows = json.loads(found[1])["landuse"]
     assert rows

@@ -125,7 +125,7 @@ def _per_head(
     known = chosen.sure & np.isfinite(amount)
     if not known.any() and mine.any():
         return Missing(
-            f"{sums.service_zh(row['service'])} {int(mine.sum())} 处没有一处有{what[0]};请在设施图层提供",
+            f"{sums.service_zh(row['service'])} {int(mine.sum())} 处没有一处有{what[0]}, 请在设施图层提供",
             f"none of {int(mine.sum())} {row['service']} has {what[1]}; give it in the layer of facilities",
         )
     total = sums.sum_facilities(np.where(known, amount, 0.0))
