@@ -10,11 +10,18 @@ ROOT = Path(__file__).parent.parent
 CHROMIUM = "/usr/bin/chromium"
 
 
+#: What takes minutes begins first, so that no process waits for another at the end.
+LONG = ("bishan", "test_stages.py", "test_crash.py", "test_study_data.py", "test_browser_frame.py", "test_project.py")
+
+
 def pytest_collection_modifyitems(items):
     """Keep what looks at the run of the embedded study in one process, so that it is made once; else go by files."""
+    place = {}
     for item in items:
         whole = "bishan_results" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("bishan" if whole else item.path.name))
+        place[item] = "bishan" if whole else item.path.name
+        item.add_marker(pytest.mark.xdist_group(place[item]))
+    items.sort(key=lambda item: LONG.index(place[item]) if place[item] in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")

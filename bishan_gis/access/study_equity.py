@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.access.equity import theil_groups
 from bishan_gis.access.equity_groups import equity_by_group
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ __all__ = ["measure_equity"]
 
 _KEYS = ["measure_name", "measure", "mode", "profile", "services", "cutoff_s", "unit", "kind"]
 _COLUMNS = [*_KEYS[:-2], "age_group", "people", "people_valued", "zones", "index", "value", "unit", "kind"]
-_SPLIT = ["theil_between", "theil_within"]
 _POVERTY = ["poverty_share", "poverty_gap", "poverty_gap_squared"]
 
 
@@ -85,9 +85,7 @@ def measure_equity(
         heads = people.loc[known.index]
         parts = [_indices(known, heads, asked[facts["measure_name"]], unit)]
         for kind, zone in places.items():
-            if len(known):
-                split = equity_by_group(known, heads, zones=zone.loc[known.index], measures=_SPLIT)
-                parts.append(split[split["zone"] == "all"].assign(zones=kind, unit=""))
+            parts.append(_split(known, heads, zone.loc[known.index]).assign(zones=kind, unit=""))
         out = pd.concat(parts, ignore_index=True).rename(columns={"measure": "index", "people": "people_valued"})
         out["people"] = out["age_group"].map(people.sum())
         frames.append(out.assign(**facts))
@@ -95,6 +93,16 @@ def measure_equity(
         return pd.DataFrame(columns=_COLUMNS)
     whole = pd.concat(frames, ignore_index=True)[_COLUMNS]
     return whole.astype({"people": np.int64, "people_valued": np.int64})
+
+
+def _split(known: pd.Series, heads: pd.DataFrame, zone: pd.Series) -> pd.DataFrame:
+    """Return what of Theil's index lies between the zones, and what within them."""
+    rows: list[tuple[str, str, float, float]] = []
+    for group in heads.columns:
+        total = float(heads[group].sum())
+        parts = theil_groups(known, heads[group], groups=zone) if total > 0 else None
+        rows += [(group, f"theil_{n}", total, getattr(parts, n, np.nan)) for n in ("between", "within")]
+    return pd.DataFrame(rows, columns=["age_group", "measure", "people", "value"])
 
 
 def _indices(known: pd.Series, heads: pd.DataFrame, measure: Measure, unit: str) -> pd.DataFrame:

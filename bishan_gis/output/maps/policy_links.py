@@ -97,7 +97,7 @@ def element_page(context: Context, function: str, meant: Mapping[str, Any]) -> d
     meant : mapping
         Of :func:`deciding_standards`.
     """
-    from bishan_gis.output.maps.catalogue import pages_of
+    from bishan_gis.output.maps.catalogue import PAGES
 
     service = element_service(context, function, meant)
     page, state = _PAGES.get(function, ("", {}))
@@ -107,6 +107,6 @@ def element_page(context: Context, function: str, meant: Mapping[str, Any]) -> d
         else:
             state = {"service": service, "cutoff": f"{context.shown(service):g}", "age": context.ages[0]}
             page = "coverage"
-    if page not in pages_of(context):
+    if not page or not PAGES[page].there(context):
         return {}
     return {"file": f"{page}.html", "state": urlencode(state), "title": context.labels(f"page_{page}")}
