@@ -19,6 +19,7 @@ __all__ = [
     "COVERAGE",
     "FACILITIES",
     "KINDS",
+    "KIND_ZH",
     "STATUS",
     "UNIT_KINDS",
     "check_columns",
@@ -29,6 +30,7 @@ __all__ = [
 
 #: What a row rests on, strongest first.
 KINDS = ("observed", "derived", "assumed", "synthetic")
+KIND_ZH = {"observed": "实测", "derived": "推算", "assumed": "假设", "synthetic": "合成"}
 
 #: Kinds of zones below the townships that a study may have; the column of the cells is called as the kind is.
 UNIT_KINDS = ("village", "grid")

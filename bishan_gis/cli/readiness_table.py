@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bishan_gis.schema import KIND_ZH
+
 __all__ = ["show_readiness"]
 
 _STATES = {
@@ -13,7 +15,6 @@ _STATES = {
     "present": ("可用", "green"),
     "absent": ("未提供", "dim"),
 }
-_KINDS = {"observed": "实测", "derived": "推算", "assumed": "假设", "synthetic": "合成"}
 
 
 def show_readiness(rows: list[dict[str, Any]], lang: str, *, title: str) -> None:
@@ -28,7 +29,7 @@ def show_readiness(rows: list[dict[str, Any]], lang: str, *, title: str) -> None
         table.add_column(head, overflow="fold")
     for row in rows:
         word, style = _STATES[row["status"]]
-        kind = _KINDS.get(row["kind"], row["kind"]) if zh else row["kind"]
+        kind = KIND_ZH.get(row["kind"], row["kind"]) if zh else row["kind"]
         about = [row["file"], " · ".join(v for v in (kind, row["date"], row["licence"]) if v)]
         said = [row[f"reason_{lang}"]]
         if row["better"]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from bishan_gis.schema import KIND_ZH
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
@@ -18,7 +20,6 @@ _VERDICT = {
     "unknown": ("无法判断", "unknown"),
     "no_threshold": ("无标准值", "no threshold"),
 }
-_KIND = {"observed": "实测", "derived": "推算", "assumed": "假设", "synthetic": "合成"}
 _UNIT = {"direction": "个", "person": "人", "point": "分"}
 
 
@@ -82,7 +83,7 @@ def policy_table(policy: pd.DataFrame, *, title: str, lang: str = "zh") -> Table
         if row["state"] == "evaluated":
             figure = _figure(float(row["value"]), _UNIT.get(row["unit"], row["unit"]) if zh else row["unit"])
             facts = [state, f"{row['indicator' if zh else 'indicator_en']} {figure}", _VERDICT[row["verdict"]][which]]
-            facts += [f"[{row['tag']}]", _KIND[row["kind"]] if zh else row["kind"]]
+            facts += [f"[{row['tag']}]", KIND_ZH[row["kind"]] if zh else row["kind"]]
             said = row["said_zh" if zh else "said_en"]
         else:
             facts, said = [state], row["said_zh" if zh else "said_en"]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bishan_gis.planning.policy_evidence import Evidence, Finding, NotEvaluated, needs_data
-from bishan_gis.schema import KINDS, weakest_kind
+from bishan_gis.schema import KIND_ZH, KINDS, weakest_kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["datasets"]
-
-_KIND_ZH = {"observed": "实测", "derived": "推算", "assumed": "假设", "synthetic": "合成"}
 
 
 def datasets(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
@@ -34,7 +32,7 @@ def datasets(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
         clause="",
         tag="P",
         kind=weakest_kind([d.kind for d in rows]),
-        zh=f"本研究数据集 {n} 个: {'、'.join(f'{_KIND_ZH[k]} {v}' for k, v in some.items())}; "
+        zh=f"本研究数据集 {n} 个: {'、'.join(f'{KIND_ZH[k]} {v}' for k, v in some.items())}; "
         f"注明时间 {len(dated)} 个{span[0]}; 更新频率与智能体未评价 ({row['how_zh']})",
         en=f"{n} data sets of this study: {', '.join(f'{v} {k}' for k, v in some.items())}; {len(dated)} say their "
         f"date{span[1]}; how often they are renewed is not judged ({row['how_en']})",

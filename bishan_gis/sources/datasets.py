@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bishan_gis.errors import DatasetError, MissingFileError
-from bishan_gis.schema import KINDS, nearest_name
+from bishan_gis.schema import KIND_ZH, KINDS, nearest_name
 
 if TYPE_CHECKING:
     from bishan_gis.study import Study
@@ -28,8 +28,6 @@ __all__ = [
     "read_date",
     "study_datasets",
 ]
-
-_KIND_ZH = {"observed": "实测", "derived": "推算", "assumed": "假设", "synthetic": "合成"}
 
 _REQUIRED = ("path", "title", "source", "licence", "kind", "sha256")
 _SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
@@ -196,7 +194,7 @@ def mixed_inputs(
     ):
         if len(groups) > 1:
             lists = {key: list(dict.fromkeys(names)) for key, names in groups.items()}
-            said = "；".join(f"{_KIND_ZH.get(key, key)}（{'、'.join(names)}）" for key, names in lists.items())
+            said = "；".join(f"{KIND_ZH.get(key, key)}（{'、'.join(names)}）" for key, names in lists.items())
             parts = [f"{key} ({', '.join(names)})" for key, names in lists.items()]
             out.append((f"{zh}：{said}", f"{en}: {'; '.join(parts)}"))
     return out
