@@ -166,8 +166,9 @@ def _compute(study: Study, clock: _Clock, scenario: Scenario | None = None, *, c
     with clock.step("读取输入 read") as report:
         data = load_inputs(study, progress=report)
     with clock.step("分区 zones"):
-        own = {"direction_layer": data.directions, "units": data.units}
-        zones = build_zones(data.district, data.townships, study.directions, **own)
+        zones = build_zones(
+            data.district, data.townships, study.directions, direction_layer=data.directions, units=data.units
+        )
     with clock.step("步行网络 network"):
         network, costs = assemble_network(study, data)
     networks = {"walk": (network, costs), **_other_networks(study, data, clock)}

@@ -13,7 +13,7 @@ import pandas as pd
 from bishan_gis.errors import InputError, StudyError
 from bishan_gis.pipeline import Progress, run
 from bishan_gis.planning.scenarios import Scenario, load_scenario
-from bishan_gis.schema import UNIT_KINDS, weakest_kind
+from bishan_gis.schema import weakest_kind
 from bishan_gis.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
     from bishan_gis.access.uncertainty import origin_legs
     from bishan_gis.network.costs import edge_costs, load_profile
     from bishan_gis.places.entrances import find_access_points
-    from bishan_gis.places.units import unit_of
+    from bishan_gis.places.units import unit_kinds, unit_of
     from bishan_gis.places.zones import ZONE_COLUMNS, zone_columns, zone_of
     from bishan_gis.planning.coverage import people_in_circles, radius_coverage
     from bishan_gis.planning.scenario_edits import edit_places, touched_services
@@ -276,7 +276,7 @@ def _touched_only(base: Results, edits: Scenario, *, circles: bool) -> Results:
             places[column] = places[column].where(~new, values.reindex(places.index))
         for kind, column in (("township", "zone_id"), ("direction", "direction")):
             places[column] = places[column].where(~new, zone_of(points, zones, kind).reindex(places.index))
-        for kind in [k for k in UNIT_KINDS if k in zone_columns(zones)]:
+        for kind in unit_kinds(zones):
             places[kind] = places[kind].where(~new, unit_of(places.loc[new], zones, kind).reindex(places.index))
     inside = places.loc[places["zone_id"] != "", "service"]
     services, _ = judge_services(study, services)

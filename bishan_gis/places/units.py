@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-__all__ = ["add_units", "unit_of"]
+__all__ = ["add_units", "unit_kinds", "unit_of"]
 
 _NAMES = {"village": ("村社", "villages"), "grid": ("网格", "grids")}
 _REST_NAME = "未划分"
@@ -147,6 +147,18 @@ def _notes(
             )
         )
     return out
+
+
+def unit_kinds(zones: pd.DataFrame) -> list[str]:
+    """Return the kinds of units that there are; each is the column of cells and facilities with the id of theirs.
+
+    Parameters
+    ----------
+    zones : pandas.DataFrame
+        ``zone_kind``.
+    """
+    present = set(zones["zone_kind"])
+    return [kind for kind in UNIT_KINDS if kind in present]
 
 
 def unit_of(points: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, kind: str) -> pd.Series:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.places.units import unit_kinds
 from bishan_gis.places.zones import zone_columns
 from bishan_gis.planning.coverage import coverage
-from bishan_gis.schema import KINDS, UNIT_KINDS
+from bishan_gis.schema import KINDS
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -97,8 +98,7 @@ class Both:
             counts.append(wide.to_numpy(dtype=np.int64))
         self.people = counts
         self.stay: NDArray[np.int64] = np.minimum(*counts)
-        own = [c for c in zone_columns(base.run.zones).values() if c in UNIT_KINDS]
-        fixed = ["zone_id", "direction", "district", *own, "geometry"]
+        fixed = ["zone_id", "direction", "district", *unit_kinds(base.run.zones), "geometry"]
         where = frames[0][fixed].reindex(self.ids)
         gone = where["zone_id"].isna()
         where.loc[gone] = frames[1][fixed].reindex(self.ids[gone])

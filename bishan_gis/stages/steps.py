@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.errors import NoDataError
-from bishan_gis.schema import UNIT_KINDS, weakest_kind
+from bishan_gis.schema import weakest_kind
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -267,7 +267,7 @@ def place_people(
         What people were placed by.
     """
     from bishan_gis.places.population import build_cells, build_controls
-    from bishan_gis.places.units import unit_of
+    from bishan_gis.places.units import unit_kinds, unit_of
     from bishan_gis.places.weights import residential_weights
 
     townships = zones[zones["zone_kind"] == "township"]
@@ -297,9 +297,8 @@ def place_people(
         cells, check = add_housing(cells, check, scenario, townships, settings=sizes, parts=parts)
     cells = cells.merge(townships[["zone_id", "direction"]], on="zone_id", validate="m:1")
     cells["district"] = zones.loc[zones["zone_kind"] == "district", "zone_id"].iloc[0]
-    for kind in UNIT_KINDS:
-        if (zones["zone_kind"] == kind).any():
-            cells[kind] = unit_of(cells.set_geometry(cells.geometry.representative_point()), zones, kind)
+    for kind in unit_kinds(zones):
+        cells[kind] = unit_of(cells.set_geometry(cells.geometry.representative_point()), zones, kind)
     return cells, check, placed_by
 
 
@@ -319,16 +318,15 @@ def facility_places(facilities: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> gp
         With ``x, y`` [m] of a point in each facility, which is its geometry now, its ``area_m2``, and ``zone_id,
         direction``, and ``village, grid`` where the study has them.
     """
-    from bishan_gis.places.units import unit_of
+    from bishan_gis.places.units import unit_kinds, unit_of
     from bishan_gis.places.zones import zone_of
 
     middle = facilities.geometry.representative_point()
     places = facilities.assign(x=middle.x, y=middle.y, area_m2=facilities.geometry.area).set_geometry(middle)
     for kind, column in (("township", "zone_id"), ("direction", "direction")):
         places[column] = zone_of(places, zones, kind)
-    for kind in UNIT_KINDS:
-        if (zones["zone_kind"] == kind).any():
-            places[kind] = unit_of(places, zones, kind)
+    for kind in unit_kinds(zones):
+        places[kind] = unit_of(places, zones, kind)
     return places
 
 

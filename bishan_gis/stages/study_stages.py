@@ -174,8 +174,9 @@ class StudyStages:
             from bishan_gis.places.zones import build_zones
 
             d = self.data
-            given = {"direction_layer": d.directions, "units": d.units}
-            return {"zones": build_zones(d.district, d.townships, self.study.directions, **given)}
+            own = self.study.directions
+            zones = build_zones(d.district, d.townships, own, direction_layer=d.directions, units=d.units)
+            return {"zones": zones}
 
         layers = ("inputs.villages", "inputs.grids", "directions.layer")
         needs = self._needs("inputs.district", "inputs.townships", *layers)
