@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-__all__ = ["ecology", "land_balance", "land_spaces", "outside_line", "space_areas", "spaces"]
+__all__ = ["HOMES", "JOBS", "ecology", "land_balance", "land_spaces", "outside_line", "space_areas", "spaces"]
 
 _SPACE_ZH = {"production": "生产", "living": "生活", "ecology": "生态", "mixed": "兼用", "none": "未定"}
 #: Control lines that built land may not lie in.
 _RED = ("永久基本农田", "生态保护红线")
 #: Land that people work on, and land they live on, by classes of the 2023 guide.
-_JOBS, _HOMES = ("08", "09", "10", "11"), ("07",)
+JOBS, HOMES = ("08", "09", "10", "11"), ("07",)
 
 
 def _areas_m2(evidence: Evidence, land: gpd.GeoDataFrame, within: Any = None) -> NDArray[np.float64]:
@@ -145,7 +145,7 @@ def land_balance(evidence: Evidence, row: pd.Series) -> Finding | NotEvaluated:
         return needs_data(row)
     area = _areas_m2(evidence, land)
     code = land["code"].astype(str).str
-    jobs, homes = float(area[code.startswith(_JOBS)].sum()), float(area[code.startswith(_HOMES)].sum())
+    jobs, homes = float(area[code.startswith(JOBS)].sum()), float(area[code.startswith(HOMES)].sum())
     if homes <= 0:
         return needs_data(row)
     people = int(evidence.sums.people[evidence.district])

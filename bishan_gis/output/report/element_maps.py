@@ -10,7 +10,7 @@ from bishan_gis.output.maps.policy_links import element_service
 from bishan_gis.output.static_sheet import patches
 from bishan_gis.output.tokens import BASEMAP, CONTROL_LINES, GAP, INK, REACH, ROAD_CLASSES, SPACES, UNKNOWN
 from bishan_gis.planning.indicator_land import URBAN, built_land
-from bishan_gis.planning.policy_land import land_spaces
+from bishan_gis.planning.policy_land import HOMES, JOBS, land_spaces
 from bishan_gis.planning.zone_sums import ZoneSums
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ __all__ = ["element_map", "small_map"]
 
 _WIDTH_MM, _TALLEST_MM = 25.0, 52.0
 _LAND = {"spaces": "spaces", "land_balance": "balance", "outside_line": "built", "ecology": "ecology"}
-#: Land to work on and land to live on, by the first two digits of the class.
-_JOBS, _HOMES = ("08", "09", "10", "11"), ("07",)
 
 
 def small_map(source: Source, function: str, meant: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +116,7 @@ def _states(source: Source, what: str, service: str, limit: float) -> NDArray[np
     """Return 0 (within), 1 (beyond), 2 (cannot be told) of each cell."""
     results = source.results
     if what == "radius":
-        return np.where(ZoneSums(results).within_m(service, limit), 0, 1).astype(np.int64)
+        return np.where(ZoneSums.of(results).within_m(service, limit), 0, 1).astype(np.int64)
     if what == "fire":
         found = _fire(source)
         table: Any = None if found is None else found[0]
@@ -160,14 +158,14 @@ def _land(axes: Axes, source: Source, what: str) -> None:
             _fill(axes, shapes[of == space], color)
         return
     if what == "balance":
-        _fill(axes, shapes[code.str.startswith(_HOMES).to_numpy()], SPACES["living"])
-        _fill(axes, shapes[code.str.startswith(_JOBS).to_numpy()], SPACES["production"])
+        _fill(axes, shapes[code.str.startswith(HOMES).to_numpy()], SPACES["living"])
+        _fill(axes, shapes[code.str.startswith(JOBS).to_numpy()], SPACES["production"])
         return
     name = URBAN if what == "built" else "生态保护红线"
     mine = lines[lines["line_type"] == name].geometry.to_numpy()
     color = next(c for word, c, _ in CONTROL_LINES if word in name)
     if what == "built":
-        built = built_land(ZoneSums(results), rural=True)
+        built = built_land(ZoneSums.of(results), rural=True)
         _fill(axes, np.array([]) if built is None else built.geometry.to_numpy(), GAP)
         whole = shapely.union_all(shapely.make_valid(mine))
         inside = [] if built is None else shapely.intersection(shapely.make_valid(built.geometry.to_numpy()), whole)
