@@ -119,14 +119,13 @@ def equity_by_group(
             n = int(zone.isna().sum())
             raise SchemaError(f"zones: {n} 个起点没有分区或重复", f"zones: {n} origins have no zone or several")
         places += [(z, (zone == z).to_numpy()) for z in sorted(zone.unique())]
+    within = {n: m for n, m in chosen.items() if n not in _PARTS}
     rows = []
-    for place, here in places:
+    for place, here in places if within else places[:1]:
         for group in people.columns:
             heads = people[group][here]
             total = float(heads.sum())
-            for name, measure in chosen.items():
-                if name in _PARTS and place is not _ALL:
-                    continue
+            for name, measure in (chosen if place is _ALL else within).items():
                 index = measure(values[here], heads) if total > 0 else float("nan")
                 rows.append((place, group, name, total, float(index)))
     return pd.DataFrame(rows, columns=["zone", "age_group", "measure", "people", "value"])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.equity import theil_groups
 from bishan_gis.access.equity_groups import equity_by_group
 
 if TYPE_CHECKING:
@@ -18,6 +17,8 @@ __all__ = ["measure_equity"]
 
 _KEYS = ["measure_name", "measure", "mode", "profile", "services", "cutoff_s", "unit", "kind"]
 _COLUMNS = [*_KEYS[:-2], "age_group", "people", "people_valued", "zones", "index", "value", "unit", "kind"]
+_INDICES = ["mean", "gini", "palma", "theil_t"]
+_SPLIT = ["theil_between", "theil_within"]
 _POVERTY = ["poverty_share", "poverty_gap", "poverty_gap_squared"]
 
 
@@ -83,10 +84,13 @@ def measure_equity(
         values = rows.set_index("origin_id")["value"].reindex(people.index).astype(float)
         known = values[values.notna()]
         heads = people.loc[known.index]
-        parts = [_indices(known, heads, asked[facts["measure_name"]], unit)]
+        m = asked[facts["measure_name"]]
+        names = [*_INDICES, *(_POVERTY if m.line is not None else [])]
+        parts = [_indices(known, heads, names, line=m.line, poor=m.poor).assign(zones="")]
         for kind, zone in places.items():
-            parts.append(_split(known, heads, zone.loc[known.index]).assign(zones=kind, unit=""))
+            parts.append(_indices(known, heads, _SPLIT, zones=zone.loc[known.index]).assign(zones=kind))
         out = pd.concat(parts, ignore_index=True).rename(columns={"measure": "index", "people": "people_valued"})
+        out["unit"] = np.where(out["index"] == "mean", unit, "")
         out["people"] = out["age_group"].map(people.sum())
         frames.append(out.assign(**facts))
     if not frames:
@@ -95,22 +99,10 @@ def measure_equity(
     return whole.astype({"people": np.int64, "people_valued": np.int64})
 
 
-def _split(known: pd.Series, heads: pd.DataFrame, zone: pd.Series) -> pd.DataFrame:
-    """Return what of Theil's index lies between the zones, and what within them."""
-    rows: list[tuple[str, str, float, float]] = []
-    for group in heads.columns:
-        total = float(heads[group].sum())
-        parts = theil_groups(known, heads[group], groups=zone) if total > 0 else None
-        rows += [(group, f"theil_{n}", total, getattr(parts, n, np.nan)) for n in ("between", "within")]
-    return pd.DataFrame(rows, columns=["age_group", "measure", "people", "value"])
-
-
-def _indices(known: pd.Series, heads: pd.DataFrame, measure: Measure, unit: str) -> pd.DataFrame:
-    """Return the indices over all the people who have a value."""
-    names = ["mean", "gini", "palma", "theil_t", *(_POVERTY if measure.line is not None else [])]
+def _indices(known: pd.Series, heads: pd.DataFrame, names: list[str], **given: Any) -> pd.DataFrame:
+    """Return indices of each age group over all the people who have a value; NaN where there are none."""
     if known.empty:
-        rows = [("all", g, n, 0, np.nan) for g in heads.columns for n in names]
-        out = pd.DataFrame(rows, columns=["zone", "age_group", "measure", "people", "value"])
-    else:
-        out = equity_by_group(known, heads, measures=names, line=measure.line, poor=measure.poor)
-    return out.assign(zones="", unit=np.where(out["measure"] == "mean", unit, ""))
+        rows = [(group, name, 0, np.nan) for group in heads.columns for name in names]
+        return pd.DataFrame(rows, columns=["age_group", "measure", "people", "value"])
+    table = equity_by_group(known, heads, measures=names, **given)
+    return table[table["zone"] == "all"]
