@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,11 +89,16 @@ def join_notes(*notes: tuple[str, str]) -> tuple[str, str]:
     return "; ".join(n[0] for n in notes if n[0]), "; ".join(n[1] for n in notes if n[1])
 
 
+@cache
+def _class_names() -> dict[str, str]:
+    """Return the Chinese names of the classes of the package."""
+    return {key: one.zh for key, one in load_classes().items()}
+
+
 def no_service(row: pd.Series) -> Missing:
     """Say that the run has no facilities of the service a row speaks of."""
     key = row["service"] or row["name_zh"]
-    known = load_classes()
-    name = known[key].zh if key in known else row["name_zh"]
+    name = _class_names().get(key, row["name_zh"])
     return Missing(
         f"没有{name};请在设施图层 (inputs.facilities) 或 OSM 中提供, 并列入服务清单 (services.include = {key})",
         f"no facilities of {key}; give them in inputs.facilities or in OSM, and in services.include",

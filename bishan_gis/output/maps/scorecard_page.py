@@ -53,15 +53,14 @@ def _elements(context: Context) -> list[dict[str, Any]]:
     from bishan_gis.output.report.words import load_words, tidy, unit_words
 
     english = context.labels.lang == "en"
+    works = load_words("en") if english else {}
     about = deciding_standards(context)
     rows = []
     for row in context.results.findings.policy.to_dict("records"):
         rows.append(
             {
                 "number": int(row["number"]),
-                "work": str(row["key_work"])
-                if not english
-                else load_words("en").get(f"work_{row['key_work']}", row["key_work"]),
+                "work": works.get(f"work_{row['key_work']}", str(row["key_work"])),
                 "phrase": str(row["meaning"] if english else row["phrase"]),
                 "state": str(row["state"]),
                 "indicator": str(row["indicator_en" if english else "indicator"]),
