@@ -252,7 +252,8 @@ def test_each_evaluated_element_leads_to_its_map(results, study, quick, tmp_path
         assert element["page"]["file"] in article.text_content()
         assert element["map_figure"] in article.text_content()
         drawn = article.xpath(".//figure/img/@src")
-        assert bool(drawn) == bool(element["picture"]) != element["map_figure"].startswith("图 ") or not drawn
+        assert bool(drawn) == bool(element["picture"])
+        assert not (drawn and element["map_figure"].startswith("图 "))
         (link,) = article.xpath(".//a[contains(@href, '.html')]/@href")
         assert (file.parent / link.split("#")[0]).resolve().parent == maps.resolve()
         state = dict(parse_qsl(link.partition("#")[2]))
