@@ -239,7 +239,8 @@ def test_settings_and_inputs_recompute_what_reads_them(toy, tmp_path):
     }
     assert made("[inputs]", "[reach]\ncutoffs_min = [7, 12]\n[inputs]") == set()
     more = kinds(made("1,1000,200,600,200", "1,1001,201,600,200", people))
-    assert more == {"cells", "ground", "street names", "place names", "barriers", "gap", "listed"}  # no cell has moved
+    # No cell has moved: nothing is searched anew.
+    assert more == {"cells", "origins", "ground", "street names", "place names", "barriers", "gap", "listed"}
     streets = "data/raw/streets.osm"
     assert {"network", "search", "nearest", "found"} <= kinds(made('v="tertiary"', 'v="steps"', streets))
     assert made("[inputs.district]", '[inputs.district]\nkind = "assumed"') >= {"zones", "cells"}

@@ -133,12 +133,8 @@ def gaps(
 ) -> None:
     """找出覆盖缺口: 哪里缺什么, 多少人, 为什么 · Find coverage gaps: what is missing where, for whom, and why."""
     with door(lang, as_json=json == "-") as state:
-        import gc
-
         from bishan_gis.study import load_study
 
-        # Tables are large and few: looking for cycles among them again and again costs a twentieth of the time.
-        gc.set_threshold(200_000, 50, 50)
         loaded = load_study(study)
         state["lang"] = lang or loaded.lang
         old = None

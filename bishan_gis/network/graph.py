@@ -383,11 +383,26 @@ class Network:
     @cached_property
     def lines(self) -> Any:
         """Edge geometries as shapely LineStrings in `crs`."""
+        return self._make_lines(np.arange(self.n_edges))
+
+    def lines_of(self, edges: NDArray[np.integer]) -> Any:
+        """Return the geometries of some edges, see `lines`; of a few of them the others are not made.
+
+        Parameters
+        ----------
+        edges : ndarray of int
+            Which edges.
+        """
+        few = "lines" not in self.__dict__ and 2 * len(edges) < self.n_edges
+        return self._make_lines(edges) if few else self.lines[edges]
+
+    def _make_lines(self, edges: NDArray[np.integer]) -> Any:
         import shapely
 
-        which = np.repeat(np.arange(self.n_edges), np.diff(self.vertex_start))
-        lines: Any = shapely.linestrings(np.column_stack([self.vertex_x, self.vertex_y]), indices=which)
-        return lines
+        start, many = self.vertex_start[edges], np.diff(self.vertex_start)[edges]
+        which = np.repeat(np.arange(len(edges)), many)
+        at = np.arange(len(which)) + np.repeat(start - np.cumsum(many) + many, many)
+        return shapely.linestrings(np.column_stack([self.vertex_x[at], self.vertex_y[at]]), indices=which)
 
     @property
     def nodes(self) -> gpd.GeoDataFrame:

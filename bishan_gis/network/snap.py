@@ -137,7 +137,7 @@ class EdgeTree:
         import shapely
 
         self.edges = edges
-        self.lines = network.lines[edges]
+        self.lines = network.lines_of(edges)
         for array in (self.edges, self.lines):
             array.setflags(write=False)
         self.tree = shapely.STRtree(self.lines)

@@ -163,47 +163,51 @@ def place_rows(
         there.
     """
     n = len(places)
-    total = np.bincount(place, weights=people, minlength=n).astype(np.int64)
+    total = np.bincount(place, weights=people, minlength=n).astype(np.int64).tolist()
     lacking = np.bincount(place, weights=people * deficient.any(axis=0), minlength=n).astype(np.int64)
     weight = np.array([float(t["weight"]) for t in targets])
-    heads, minutes = sums["people"], sums["severity_ms"] / 60_000
+    minutes = sums["severity_ms"] / 60_000
     score = weight[:, None] * (sums["counted_ms"] / 60_000)
     every = score.sum(axis=0)
-    order = np.lexsort((np.arange(n), -lacking, -every))
+    order = np.lexsort((np.arange(n), -lacking, -every)).tolist()
     by_place = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[by_place], np.arange(n + 1))
+    starts = np.searchsorted(place[by_place], np.arange(n + 1)).tolist()
+    names = {str(t["service"]): t for t in targets}
+    services = list(names)
+    # By place, as plain numbers.
+    heads, depth, points = (one.T.tolist() for one in (sums["people"], minutes, score))
+    why = sums["reason"].argmax(axis=2).T.tolist()
     rows: list[dict[str, Any]] = []
-    for j in order.tolist():
-        short = list(np.flatnonzero(heads[:, j]).tolist())
+    for j in order:
+        short = [i for i, one in enumerate(heads[j]) if one]
         if not short:
             continue
-        short = [i for _, _, i in sorted((-int(heads[i, j]), str(targets[i]["service"]), i) for i in short)]
-        best = max((float(score[i, j]), int(heads[i, j]), -i) for i in short)[2] * -1
+        short.sort(key=lambda i: (-heads[j][i], services[i]))
+        best = max(short, key=lambda i: (points[j][i], heads[j][i], -i))
         missing = [
             {
-                "service": str(targets[i]["service"]),
-                "people": int(heads[i, j]),
-                "severity_person_min": round(float(minutes[i, j]), 3),
-                "reason": REASONS[int(sums["reason"][i, j].argmax())],
+                "service": services[i],
+                "people": heads[j][i],
+                "severity_person_min": round(depth[j][i], 3),
+                "reason": REASONS[why[j][i]],
             }
             for i in short
         ]
-        cure = HELP[REASONS[int(sums["reason"][best, j].argmax())]]
+        cure = HELP[REASONS[why[j][best]]]
         row: dict[str, Any] = {
             "rank": len(rows) + 1,
             **places[j],
-            "people": int(total[j]),
+            "people": total[j],
             "people_lacking": int(lacking[j]),
             "severity_person_min": round(float(minutes[:, j].sum()), 3),
             "score": round(float(every[j]), 3),
             "n_missing": len(short),
             "missing": missing,
-            "help_service": str(targets[best]["service"]),
-            "help_people": int(heads[best, j]),
+            "help_service": services[best],
+            "help_people": heads[j][best],
             "help_zh": cure[0],
             "help_en": cure[1],
         }
-        names = {str(t["service"]): t for t in targets}
         row |= {f"text_{lang}": place_sentence(row, names, lang) for lang in ("zh", "en")}
         row["cells"] = by_place[starts[j] : starts[j + 1]].tolist()
         rows.append(row)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +25,17 @@ if TYPE_CHECKING:
     from bishan_gis.planning.gap_judge import Judged
     from bishan_gis.planning.gaps import Gaps
 
-__all__ = ["BREAKS", "cut", "list_pieces", "listed_pieces", "listed_rows", "service_pieces"]
+__all__ = [
+    "BREAKS",
+    "LISTED",
+    "STEP",
+    "csv_rows",
+    "cut",
+    "list_pieces",
+    "listed_pieces",
+    "listed_rows",
+    "service_pieces",
+]
 
 #: Columns that depend on other services; the rest of a row lies before, between and after them.
 BREAKS = ("rank", "place_zh", "place_en", "n_also_missing")
@@ -35,6 +44,12 @@ _SPANS = [
     for a, b in (("rank", "place_zh"), ("place_en", "n_also_missing"))
 ]
 _SPANS.append(list(COLUMNS[COLUMNS.index("n_also_missing") + 1 :]))
+#: How many areas of each list the record and the map layer describe.
+LISTED = 1000
+#: Outlines are made for some more than are shown, so that a shift of ranks seldom asks for new ones.
+STEP = 16
+#: What a row of the table has around each span.
+_AROUND = (b"%b,", b",%b,", b",%b\n")
 #: Spans, the sentence in two languages, members, id, outline.
 _N_PIECES = len(_SPANS) + 5
 
@@ -85,14 +100,15 @@ def service_pieces(judged: Judged) -> dict[str, Any]:
             sensitivity=judged.sensitivity,
         ),
     )
-    rows: dict[str, str] = {}
-    for (kind, group), table in people.groupby(["zone_kind", "age_group"], sort=False):
-        rows[f"{kind} {group}"] = _text(column_rows(table)["rows"])[1:-1]
+    rows: dict[str, list[Any]] = {}
+    whose = [people[c].to_numpy(dtype=object) for c in ("zone_kind", "age_group")]
+    for kind, group, row in zip(*whose, column_rows(people)["rows"], strict=True):
+        rows.setdefault(f"{kind} {group}", []).append(row)
     towns = people[(people["zone_kind"] == "township") & (people["age_group"] == "all")]
     columns = ["zone_id", "zone_name", "service", "level_min", "people", "people_covered", "people_unknown"]
     return {
         "service": _text(service_records(whole)[0]),
-        "people": rows,
+        "people": {key: _text(some)[1:-1] for key, some in rows.items()},
         "people_columns": [str(c) for c in people.columns],
         "towns": {c: towns[c].tolist() for c in columns},
         "unknown_cells": _text(np.flatnonzero(judged.state.unknown[0]).tolist()).encode("ascii"),
@@ -121,7 +137,8 @@ def list_pieces(
     -------
     dict
         ``score, people, severity, most, cell`` (with most people)``, start, member`` (cells)``; table`` (columns of the
-        record)``; csv 0, csv 1, csv 2`` and their ``ends``; ``cells`` (JSON of the members).
+        record, of as many as can be listed)``; csv 0, csv 1, csv 2`` (with the commas around them) and their ``ends``;
+        ``cells`` (JSON of the members).
     """
     score = area_scores(table, weight=targets.set_index("service")["weight"])
     ids = table["gap_id"].to_numpy(dtype=str)
@@ -141,34 +158,43 @@ def list_pieces(
         "cell": top.astype(np.int32),
         "start": first.astype(np.int32),
         "member": by.cell.astype(np.int32),
-        "table": rounded[[c for span in _SPANS for c in span]],
+        "table": rounded[[c for span in _SPANS for c in span]].head(LISTED + STEP),
         "cells": _text(by.cells_of()).encode("ascii"),
     }
+    values = {c: _values(rounded[c]) for span in _SPANS for c in span}
     for i, span in enumerate(_SPANS):
-        data, ends = _joined(_csv_rows(rounded[span]))
+        data, ends = _joined([_AROUND[i] % row for row in csv_rows(values[c] for c in span)])
         out |= {f"csv {i}": data, f"ends {i}": ends}
     return out
 
 
-def _csv_rows(table: pd.DataFrame) -> list[bytes]:
-    """Return the rows as a CSV has them, without their ends."""
-    columns = []
-    for name in table.columns:
-        values = table[name].tolist()
-        if table[name].dtype == np.float64:
-            values = ["" if v != v else v for v in values]
-        elif table[name].dtype == object or str(table[name].dtype) == "str":
-            values = ["" if v is None or v != v else no_formula(v) for v in values]
-        columns.append(values)
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="")
-    out = []
-    for row in zip(*columns, strict=True):
-        writer.writerow(row)
-        out.append(stream.getvalue().encode("utf-8"))
-        stream.seek(0)
-        stream.truncate()
-    return out
+def csv_rows(columns: Iterable[Sequence[Any]]) -> list[bytes]:
+    """Return the rows as a CSV has them, without their ends.
+
+    Parameters
+    ----------
+    columns : iterable of sequence
+        The values of each column.
+
+    Examples
+    --------
+    >>> csv_rows([["a, b", "c"], [1, 2.5]])
+    [b'"a, b",1', b'c,2.5']
+    """
+    out: list[str] = []
+    # Each row is one call.
+    csv.writer(cast("Any", SimpleNamespace(write=out.append)), lineterminator="").writerows(zip(*columns, strict=True))
+    return [row.encode("utf-8") for row in out]
+
+
+def _values(column: pd.Series) -> list[Any]:
+    """Return the values of a column as a CSV has them."""
+    values = column.tolist()
+    if column.dtype == np.float64:
+        return ["" if v != v else v for v in values]
+    if column.dtype == object or str(column.dtype) == "str":
+        return ["" if v is None or v != v else no_formula(v) for v in values]
+    return values
 
 
 def listed_pieces(part: Mapping[str, Any], shown: Mapping[str, int], cells: gpd.GeoDataFrame) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-import re
+from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from bishan_gis.planning.gap_areas import missing_too
 from bishan_gis.planning.gap_places import place_csv, place_rows
 from bishan_gis.sources.gap_files import GAPS_FORMAT
 from bishan_gis.stages.gap_parts import LISTS
-from bishan_gis.stages.gap_pieces import cut, listed_rows
+from bishan_gis.stages.gap_pieces import LISTED, STEP, csv_rows, cut, listed_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
     from bishan_gis.stages.gap_parts import GapParts
 
 __all__ = ["gap_texts"]
-
-#: How many areas of each list the record and the map layer describe.
-_LISTED = 1000
-#: Outlines are made for some more than are shown, so that a shift of ranks seldom asks for new ones.
-_STEP = 16
-#: What makes a CSV put a text in quotes.
-_QUOTED = re.compile(r'[",\r\n]')
 
 
 def gap_texts(parts: GapParts) -> dict[str, bytes]:
@@ -57,7 +49,7 @@ def gap_texts(parts: GapParts) -> dict[str, bytes]:
     layer = f'{{"type":"FeatureCollection","kind":{_text(answer.kind)},"features":[{features}]}}\n'
     return {
         "gaps.geojson": layer.encode("utf-8"),
-        "gaps.csv": b"".join([_HEAD, *(line for one in lists.values() for line in one.lines())]),
+        "gaps.csv": b"".join([_HEAD, *(one.lines() for one in lists.values())]),
         "places.csv": place_csv(places, answer.target_rows()),
         "gaps.json": answer.record(lists, places, {name: [text for text, _ in one] for name, one in rows.items()}),
     }
@@ -93,8 +85,9 @@ class _Answer:
         places = np.argsort(np.array([f"{s}/" for s in self.services], dtype=str))
         self.service_order = np.argsort(places)
         #: Name of the place of each cell, and of most of each township, as a CSV has it.
-        self.csv_places = [_csv_pair(*pair) for pair in zip(self.names["zh"], self.names["en"], strict=True)]
-        self.csv_whole = {z: _csv_pair(zh, self.names["whole_en"][z]) for z, zh in self.names["whole_zh"].items()}
+        self.csv_places = _csv_pairs(self.names["zh"], self.names["en"])
+        whole = self.names["whole_zh"]
+        self.csv_whole = dict(zip(whole, _csv_pairs(whole.values(), self.names["whole_en"].values()), strict=True))
 
     def place(self, cell: int, most: bool) -> tuple[str, str]:
         """Return what the place of an area is called."""
@@ -180,15 +173,10 @@ class _Answer:
         return column_rows(hierarchy_completeness(people, facilities).round(6))
 
 
-def _csv_pair(*texts: str) -> bytes:
+def _csv_pairs(zh: Iterable[str], en: Iterable[str]) -> list[bytes]:
     from bishan_gis.output.tables import _no_formula
 
-    safe = [str(_no_formula(t)) for t in texts]
-    if not _QUOTED.search("".join(safe)):
-        return ",".join(safe).encode("utf-8")
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="").writerow(safe)
-    return stream.getvalue().encode("utf-8")
+    return csv_rows([[_no_formula(text) for text in texts] for texts in (zh, en)])
 
 
 class _List:
@@ -216,12 +204,12 @@ class _List:
 
     def shown(self, service: int) -> int:
         """Return of how many areas of a service something is shown, and some more."""
-        some = int((self.service[self.order[:_LISTED]] == service).sum())
-        return min(-(-some // _STEP) * _STEP, self.counts[service])
+        some = int((self.service[self.order[:LISTED]] == service).sum())
+        return min(-(-some // STEP) * STEP, self.counts[service])
 
     def rest(self) -> dict[str, Any]:
         """Return what is not listed, as a sum."""
-        rest = self.order[_LISTED:]
+        rest = self.order[LISTED:]
         return {
             "areas": len(rest),
             "people": int(self.people[rest].sum()),
@@ -233,7 +221,7 @@ class _List:
         kept = [listed[s].value for s in self.answer.services]
         values = [listed_rows(one[self.name]) if self.name in one else [] for one in kept]
         out = []
-        for rank, i in enumerate(self.order[:_LISTED].tolist(), start=1):
+        for rank, i in enumerate(self.order[:LISTED].tolist(), start=1):
             head, middle, tail, *said, members, gap_id, outline = values[self.service[i]][self.row[i]]
             names = self.answer.place(int(self.cell[i]), bool(self.most[i]))
             place = [_text(name) for name in names]
@@ -248,16 +236,17 @@ class _List:
             out.append((f'{{{facts},"cells":{members}}}', feature))
         return out
 
-    def lines(self) -> list[bytes]:
-        """Return the lines of the table, in pieces."""
+    def lines(self) -> bytes:
+        """Return the lines of the table."""
         answer, name = self.answer, self.name
         spans = [
             [piece for p in answer.kept for piece in cut(p[f"{name} csv {k}"], p[f"{name} ends {k}"])] for k in range(3)
         ]
-        cells, most, more = self.cell.tolist(), self.most.tolist(), self.n_more.tolist()
         zones, whole, places = answer.ground["zone_id"], answer.csv_whole, answer.csv_places
-        out = []
-        for rank, i in enumerate(self.order.tolist(), start=1):
-            place = whole[zones[cells[i]]] if most[i] else places[cells[i]]
-            out.append(b"%d,%b,%b,%b,%d,%b\n" % (rank, spans[0][i], place, spans[1][i], more[i], spans[2][i]))
-        return out
+        both = zip(self.cell.tolist(), self.most.tolist(), strict=True)
+        place = [whole[zones[cell]] if most else places[cell] for cell, most in both]
+        more = [b"%d" % n for n in range(len(answer.kept) + 1)]
+        rank = [b"%d," % n for n in range(1, self.n + 1)]
+        order, n_more = self.order.tolist(), self.n_more.tolist()
+        columns = ([one[i] for i in order] for one in (spans[0], place, spans[1], [more[n] for n in n_more], spans[2]))
+        return b"".join(chain.from_iterable(zip(rank, *columns, strict=True)))

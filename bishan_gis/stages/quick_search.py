@@ -16,6 +16,7 @@ from bishan_gis.stages.forms import TABLES
 if TYPE_CHECKING:
     from bishan_gis.cache import Kept
     from bishan_gis.network.costs import EdgeCosts
+    from bishan_gis.network.graph import Network
     from bishan_gis.stages.study_stages import StudyStages
 
 __all__ = ["search_ground", "search_service"]
@@ -121,13 +122,28 @@ def _snap(stages: StudyStages, costs: EdgeCosts, island: Any, x: Any, y: Any) ->
     import shapely
 
     far, network = stages.study.walk.max_snap_m, stages.network
-    enter, points = enterable(network, costs.usable), np.asarray(shapely.points(x, y), dtype=object)
-    snaps = EdgeTree(network, np.flatnonzero(enter)).nearest(points, far)
+    near = enterable(network, costs.usable) & _near(network, x, y, far)
+    points = np.asarray(shapely.points(x, y), dtype=object)
+    snaps = EdgeTree(network, np.flatnonzero(near)).nearest(points, far)
     on = np.flatnonzero((snaps.edge >= 0) & island[snaps.edge])
     if not len(on):
         return snaps
-    other = EdgeTree(network, np.flatnonzero(enter & ~island)).nearest(points[on], far)
+    other = EdgeTree(network, np.flatnonzero(near & ~island)).nearest(points[on], far)
     moved, found = on[other.edge >= 0], other.edge >= 0
     edge, fraction, leg = snaps.edge.copy(), snaps.fraction.copy(), snaps.leg_m.copy()
     edge[moved], fraction[moved], leg[moved] = other.edge[found], other.fraction[found], other.leg_m[found]
     return replace(snaps, edge=edge, fraction=fraction, leg_m=leg)
+
+
+def _near(network: Network, x: Any, y: Any, far: float) -> Any:
+    """Return the edges whose bounding box comes near to one of the places: most of a district need not be drawn."""
+    if not network.n_edges:
+        return np.zeros(0, dtype=np.bool_)
+    first, far = network.vertex_start[:-1], far * 1.001
+    both = (network.vertex_x, network.vertex_y)
+    low, high = ([most.reduceat(line, first) for line in both] for most in (np.minimum, np.maximum))
+    out = np.zeros(network.n_edges, dtype=np.bool_)
+    for place in zip(x.tolist(), y.tolist(), strict=True):
+        beside = [(low[i] <= place[i] + far) & (high[i] >= place[i] - far) for i in range(2)]
+        out |= beside[0] & beside[1]
+    return out

@@ -29,6 +29,8 @@ __all__ = ["StudyStages"]
 
 #: So few services are searched in plain Python: compiled kernels take longer to load.
 _FEW = 2
+#: A table of more facilities is kept in parts, by service: one service seldom needs the others.
+_SHORT = 500
 
 
 class StudyStages:
@@ -362,8 +364,7 @@ class StudyStages:
         from bishan_gis.stages.steps import count_once, district_prefixes, facility_places
 
         crs = load_crs(self.study.crs, where=f"{self.study.file.name}: crs")
-        every = [self._found[i].value["facilities"] for i in sources]
-        found = [one[one["service"] == service].reset_index(drop=True) for one in every]
+        found = [_of_service(self._found[i].value, service) for i in sources]
         kept, merged = count_once(found, crs=crs, prefixes=district_prefixes(self.study, self.zones))
         places = facility_places(kept, self.zones)
         code, area = shapely.to_wkb(kept.geometry.to_numpy()), shapely.get_dimensions(kept.geometry.to_numpy()) == 2
@@ -466,8 +467,12 @@ class StudyStages:
     @cached_property
     def origins_hash(self) -> str:
         """What stands for the places that people leave from."""
-        cells = self.cells
-        return _hash([*cells["cell_id"].astype(object), cells[["x", "y"]].to_numpy().tobytes()])
+
+        def make() -> dict[str, Any]:
+            cells = self.cells
+            return {"hash": _hash([*cells["cell_id"].astype(object), cells[["x", "y"]].to_numpy().tobytes()])}
+
+        return str(self.store.keep("origins", [self.cells_kept], make, TABLES).value["hash"])
 
     def nearest_kept(self, *, level: bool = False) -> dict[str, Kept]:
         """Find the times to the nearest facility of each service; `level`: as if all streets were level."""
@@ -551,7 +556,17 @@ def _by_service(found: gpd.GeoDataFrame) -> dict[str, Any]:
         service: _hash([*plain, *(part for i in at for part in (texts[i], shapes[i]))])
         for service, at in sorted(found.groupby("service").indices.items())
     }
-    return {"services": digests, "facilities": found}
+    if len(found) <= _SHORT:
+        return {"services": digests, "every": found}
+    return {"services": digests, **{f"of {s}": found[found["service"] == s].reset_index(drop=True) for s in digests}}
+
+
+def _of_service(found: Mapping[str, Any], service: str) -> gpd.GeoDataFrame:
+    """Return the facilities of one service from what :func:`_by_service` returned."""
+    if "every" not in found:
+        return found[f"of {service}"]
+    every = found["every"]
+    return every[every["service"] == service].reset_index(drop=True)
 
 
 def _hash(parts: Iterable[str | bytes]) -> str:
