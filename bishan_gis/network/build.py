@@ -101,9 +101,11 @@ def build_network(
     controls = rules.mode != "walk" if controls is None else controls
     decided = apply_rules(osm.way_tags, rules)
     x, y = _project(osm, crs)
-    way = np.repeat(np.arange(len(osm.way_id)), np.diff(osm.way_start))
+    way = np.repeat(np.arange(len(osm.way_id), dtype=np.int32), np.diff(osm.way_start))
+    rule_counts = _rule_counts(decided, way, x, y)
     left_out: dict[str, int] = {}
     line = Vertices(osm, decided.allow, way, x, y, left_out)
+    del x, y, way  # a country has many vertices
     line.block(_barriers(osm, rules))
     if controls:
         line.control(*find_controls(osm, rules.mode))
@@ -135,7 +137,6 @@ def build_network(
     edge_way = line.way[start]
     tags = [osm.way_tags[i] for i in edge_way.tolist()]
     forward, backward = decided.forward[edge_way], decided.backward[edge_way]
-    rule_counts = _rule_counts(decided, way, x, y)
     length_m = _lengths(vertex_x, vertex_y, vertex_start)
     turns = speed_kmh = None
     if rules.mode != "walk":
@@ -319,7 +320,7 @@ def _outside(
 
 
 def _rule_counts(
-    decided: Decisions, way: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64]
+    decided: Decisions, way: NDArray[np.int32], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> dict[str, dict[str, float]]:
     """Return how many ways and kilometres each rule decided."""
     step = np.hypot(np.diff(x), np.diff(y))

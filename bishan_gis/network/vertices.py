@@ -23,7 +23,7 @@ class Vertices:
         The lines.
     allow : ndarray of bool
         Which ways are open.
-    way : ndarray of int64
+    way : ndarray of int32
         Way of each vertex, by position.
     x, y : ndarray of float64
         Position of each vertex [m]; NaN where missing.
@@ -41,7 +41,7 @@ class Vertices:
         self,
         osm: OsmData,
         allow: NDArray[np.bool_],
-        way: NDArray[np.int64],
+        way: NDArray[np.int32],
         x: NDArray[np.float64],
         y: NDArray[np.float64],
         left_out: dict[str, int],
@@ -55,7 +55,7 @@ class Vertices:
         index = np.flatnonzero(is_open & located)
         new = np.ones(len(index), dtype=bool)
         new[1:] = (way[index[1:]] != way[index[:-1]]) | (np.diff(index) != 1)
-        self.way, self.piece = way[index], np.cumsum(new)
+        self.way, self.piece = way[index], np.cumsum(new, dtype=np.int32)
         self.vertex_x, self.vertex_y = x[index], y[index]
         self.osmid, self.node = np.unique(osm.way_ref[index], return_inverse=True)
         self.ids, self.dense = self.osmid, np.arange(len(self.osmid))

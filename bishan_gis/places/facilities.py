@@ -104,8 +104,9 @@ def find_facilities(
     unknown: dict[str, int] = {}
     known_rows: set[str] = set()
     is_layer = isinstance(source, gpd.GeoDataFrame)
-    objects = _layer_objects(source, name) if is_layer else _osm_objects(source)
-    for object_id, raw_id, tags, geometry in objects:
+    objects = _layer_objects(source, name) if isinstance(source, gpd.GeoDataFrame) else _osm_objects(source)
+    places: list[int] = []
+    for place, (object_id, raw_id, tags) in enumerate(objects):
         if not (declared or is_layer or matcher.may_be(tags)):
             continue
         title = clean_name(tags.get("name") or tags.get("name:zh"))
@@ -124,6 +125,7 @@ def find_facilities(
                 continue
             if not classes[service].studied:
                 continue
+            places.append(place)
             rows.append(
                 {
                     "facility_id": object_id if len(found) == 1 else f"{object_id}:{service}",
@@ -134,13 +136,12 @@ def find_facilities(
                     "source": name,
                     "grade": next((str(tags[k]).strip() for k in _GRADE_KEYS if tags.get(k)), ""),
                     "kind": tags["data_kind"] if tags.get("data_kind") in KINDS else kind,
-                    "geometry": geometry,
                 }
             )
     _check_services(unknown, set(declared) - known_rows, classes, name)
-    frame = gpd.GeoDataFrame(
-        rows, columns=[*FACILITIES[:-1], "opening_hours", "grade", "geometry"], geometry="geometry", crs=WGS84
-    )
+    plain = pd.DataFrame(rows, columns=[*FACILITIES[:-1], "opening_hours", "grade"])
+    at = np.array(places, dtype=np.int64)
+    frame = gpd.GeoDataFrame(plain, geometry=_shapes(source, at), crs=WGS84)
     # A column for the few files that say it.
     if not frame["grade"].astype(bool).any():
         frame = frame.drop(columns="grade")
@@ -183,26 +184,36 @@ def _check_services(
         raise SchemaError(f"{name}: " + ";".join(zh), f"{name}: " + "; ".join(en))
 
 
-def _osm_objects(source: OsmData) -> Iterator[tuple[str, str, Mapping[str, str], Any]]:
-    shape: NDArray[np.object_] = np.asarray(
-        shapely.points(np.column_stack([source.point_lon, source.point_lat])), dtype=object
-    )
-    for i, number in enumerate(np.asarray(source.point_id).tolist()):
-        yield f"node/{number}", f"node/{number}", source.point_tags[i], shape[i]
-    areas = source.areas
-    yield from zip(areas["osm_id"], areas["osm_id"], areas["tags"], areas.geometry.to_numpy(), strict=True)
+def _osm_objects(source: OsmData) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    for number, tags in zip(source.point_id.tolist(), source.point_tags, strict=True):
+        yield f"node/{number}", f"node/{number}", tags
+    yield from zip(source.areas["osm_id"], source.areas["osm_id"], source.areas["tags"], strict=True)
 
 
-def _layer_objects(layer: gpd.GeoDataFrame, name: str) -> Iterator[tuple[str, str, Mapping[str, str], Any]]:
+def _shapes(source: OsmData | gpd.GeoDataFrame, places: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Return the shapes of some objects by position: of many points few are wanted."""
+    import geopandas as gpd
+
+    if isinstance(source, gpd.GeoDataFrame):
+        shapes: NDArray[np.object_] = source.geometry.to_crs(WGS84).to_numpy()[places]
+        return shapes
+    out = np.empty(len(places), dtype=object)
+    n = len(source.point_id)
+    points, areas = places[places < n], places[places >= n] - n
+    out[places < n] = shapely.points(source.point_lon[points], source.point_lat[points])
+    out[places >= n] = source.areas.geometry.to_numpy()[areas]
+    return out
+
+
+def _layer_objects(layer: gpd.GeoDataFrame, name: str) -> Iterator[tuple[str, str, Mapping[str, str]]]:
     prefix = name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0]
-    shape = layer.geometry.to_crs(WGS84).to_numpy()
     columns = [c for c in layer.columns if c != layer.geometry.name]
     values = {("fclass" if c == "class" else str(c)): layer[c].tolist() for c in columns}
     numbers = layer["facility_id"].tolist() if "facility_id" in layer.columns else range(1, len(layer) + 1)
     for i, number in enumerate(numbers):
         tags = {k: str(v[i]) for k, v in values.items() if v[i] is not None and v[i] == v[i] and v[i] != ""}
         own = str(number)[:-2] if isinstance(number, float) and number.is_integer() else str(number)
-        yield f"{prefix}/{own}", own, tags, shape[i]
+        yield f"{prefix}/{own}", own, tags
 
 
 def _capacity(tags: Mapping[str, str]) -> float:

@@ -336,13 +336,10 @@ def _area_frame(reader: OsmReader) -> gpd.GeoDataFrame:
     """Return the areas, ways before relations, each by id: libosmium's order depends on its buffers."""
     import geopandas as gpd
     import pandas as pd
-    import shapely
 
     order = sorted(range(len(reader.area_id)), key=reader.area_id.__getitem__)
     ids = [f"{'relation' if is_relation else 'way'}/{number}" for is_relation, number in sorted(reader.area_id)]
     shapes = np.empty(len(order), dtype=object)
     shapes[:] = [reader.area_shapes[i] for i in order]
-    single = shapely.get_num_geometries(shapes) == 1
-    shapes[single] = shapely.get_geometry(shapes[single], 0)
     tags = pd.Series([reader.area_tags[i] for i in order], dtype=object)
     return gpd.GeoDataFrame({"osm_id": pd.Series(ids, dtype="str"), "tags": tags}, geometry=shapes, crs="EPSG:4326")

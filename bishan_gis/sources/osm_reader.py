@@ -6,6 +6,7 @@ import tempfile
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,9 @@ RESTRICTION_KEYS = (
 _RAILWAY_AREAS = {"station", "halt", "platform", "platform_edge", "depot", "yard"}
 _AREA_RELATIONS = {"multipolygon", "boundary"}
 _PROGRESS_STEP = 20_000
-_WAYS_AT_ONCE = 20_000
-_AREAS_AT_ONCE = 5_000
+_WAYS_AT_ONCE = 4_000
+_AREAS_AT_ONCE = 2_000
+_TAGS_KNOWN = 50_000
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class OsmReader:
         self.ring_tags: dict[int, dict[str, str]] = {}
         self._placed: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         self._way_keys = frozenset(way_keys)
+        # Half of the objects of a town have the tags of another one: equal tags are kept once.
+        self._tags = lru_cache(maxsize=_TAGS_KNOWN)(opl_tags)
         self.area_tags: list[dict[str, str]] = []
         self.rings: set[int] = set()
         self.relations: set[int] = set()
@@ -198,10 +202,10 @@ class OsmReader:
             return
         self.point_id.append(int(words[0][1:]))
         self.point_lonlat.extend((float(x), float(y)))
-        self.point_tags.append(opl_tags(words[1]))
+        self.point_tags.append(self._tags(words[1]))
 
     def _take_way(self, words: list[str]) -> None:
-        number, tags, nodes = int(words[0][1:]), opl_tags(words[1]), words[2]
+        number, tags, nodes = int(words[0][1:]), self._tags(words[1]), words[2]
         size = nodes.count(",") + (len(nodes) > 1)
         if not self._way_keys.isdisjoint(tags):
             if size < 2:
@@ -265,10 +269,13 @@ class OsmReader:
                 self._shape_areas()
 
     def _shape_areas(self) -> None:
-        """Turn the outlines of the last areas from text into polygons."""
+        """Turn the outlines of the last areas from text into polygons, or several where there are several."""
         import shapely
 
-        self.area_shapes.extend(shapely.from_wkb(self.area_wkb).tolist())
+        shapes: Any = shapely.from_wkb(self.area_wkb)
+        single = shapely.get_num_geometries(shapes) == 1
+        shapes[single] = shapely.get_geometry(shapes[single], 0)
+        self.area_shapes.extend(shapes.tolist())
         self.area_wkb.clear()
 
 
