@@ -17,6 +17,7 @@ from bishan_gis.places.zones import build_zones
 from bishan_gis.planning.gaps import find_gaps
 from bishan_gis.planning.policy_measures import nesting_check
 from bishan_gis.planning.scenarios import Scenario
+from bishan_gis.planning.study_sites import study_sites
 from bishan_gis.scenario_run import run_scenario
 from bishan_gis.stages.gap_answer import GAP_FILES, gap_answer
 
@@ -106,6 +107,18 @@ def test_stages_scenarios_and_selection_know_villages(study, results, tmp_path):
     assert quick.facilities["grid"].tolist().count("b") == results.facilities["grid"].tolist().count("b") + 1
     found = bg.compare(results, quick).coverage
     assert set(found["zone_kind"]) >= {"village", "grid"}
+
+
+def test_sites_lie_in_the_village_that_is_asked_for(results):
+    asked = {"service": "pharmacy", "sites": 1, "cutoff_min": 3, "codes": ["07", "14", "13"]}
+    found = study_sites(results, zone="河边村", **asked)
+    free = found.candidates[found.candidates["reason_excluded"] == ""]
+    assert set(free["village"]) == {"12"}
+    assert free["township"].eq("1").all()
+    living = int(results.cells.query("village == '12'")["people"].sum())
+    assert 0 < found.plan.sites["people_total"].sum() <= living
+    with pytest.raises(InputError, match="11, a"):
+        study_sites(results, zone="新民村", **asked)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def candidate_sites(
     fixed : geopandas.GeoDataFrame, optional
         Sites that are built in any case; optional ``candidate_id, cost``; no rule excludes them.
     zones : geopandas.GeoDataFrame, optional
-        From ``build_zones``: every candidate gets its district, direction and township; those outside are excluded.
+        From ``build_zones``: every candidate gets its district, direction and township, its village and grid where
+        there are any; those outside are excluded.
     control_lines : geopandas.GeoDataFrame, optional
         ``line_type`` and polygons [m].
     lines : sequence of str
@@ -90,9 +91,9 @@ def candidate_sites(
     -------
     geopandas.GeoDataFrame
         ``candidate_id, x, y`` [m]``, source`` (landuse, streets, layer, fixed)``, code, area_m2`` (NaN: a point)``,
-        cost, fixed, district, direction, township, slope, reason_excluded`` ("" where it may be used, else the first of
-        :data:`REASONS`), and the point. ``attrs["considered"]`` counts all, ``attrs["rejected"]`` those excluded by
-        reason.
+        cost, fixed, district, direction, township`` (``village, grid``)``, slope, reason_excluded`` ("": it may be
+        used; else the first of :data:`REASONS`), and the point. ``attrs["considered"]`` counts all,
+        ``attrs["rejected"]`` those excluded by reason.
 
     Raises
     ------
@@ -158,7 +159,7 @@ def candidate_sites(
     x, y = rules.x, rules.y
     frame = gpd.GeoDataFrame(table.assign(x=x, y=y, area_m2=rules.area_m2), geometry=rules.point, crs=crs)
     frame["slope"] = slope(x, y) if slope is not None else np.nan
-    _assign_zones(frame, zones)
+    units = _assign_zones(frame, zones)
     bad = {
         "outside": (frame["township"] == "").to_numpy() if zones is not None else np.zeros(len(frame), bool),
         "control_line": rules.gone,
@@ -171,7 +172,7 @@ def candidate_sites(
     reason = np.select([bad[r] for r in REASONS], list(REASONS), default="").astype(object)
     frame["reason_excluded"] = np.where(frame["fixed"], "", reason)
     columns = ["candidate_id", "x", "y", "source", "code", "area_m2", "cost", "fixed", "district", "direction"]
-    out: gpd.GeoDataFrame = frame[[*columns, "township", "slope", "reason_excluded", "geometry"]]
+    out: gpd.GeoDataFrame = frame[[*columns, "township", *units, "slope", "reason_excluded", "geometry"]]
     count = out["reason_excluded"].value_counts()
     out.attrs["considered"] = len(out)
     out.attrs["rejected"] = {r: int(count[r]) for r in REASONS if r in count.index}
@@ -246,11 +247,19 @@ def _nodes(network: Network, spacing_m: float) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"candidate_id": ids, "source": "streets"}, geometry=points, crs=network.crs)
 
 
-def _assign_zones(frame: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None) -> None:
+def _assign_zones(frame: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None) -> list[str]:
+    """Say in which zones each candidate lies; return the kinds of units that there are."""
+    from bishan_gis.places.units import unit_kinds, unit_of
     from bishan_gis.places.zones import zone_of
 
     for kind in ("district", "direction", "township"):
         frame[kind] = zone_of(frame, zones, kind) if zones is not None else ""
+    if zones is None:
+        return []
+    within, units = frame.assign(zone_id=frame["township"]), unit_kinds(zones)
+    for kind in units:
+        frame[kind] = unit_of(within, zones, kind)
+    return units
 
 
 def _off(

@@ -109,12 +109,18 @@ def zone_cells(results: Results, zone: str | None) -> tuple[pd.Series, tuple[str
     Raises
     ------
     InputError
-        There is no such zone.
+        There is no such zone, or several are called so.
     """
     if zone is None:
         return pd.Series(True, index=results.cells.index), None
     zones = results.zones
-    hit = zones[(zones["zone_id"].astype(str) == zone) | (zones["name"].astype(str) == zone)]
+    ids = zones["zone_id"].astype(str)
+    hit = zones[ids == zone]
+    if hit.empty:
+        hit = zones[zones["name"].astype(str) == zone]
+    if len(hit) > 1:
+        shown = ", ".join(ids[hit.index])
+        raise InputError(f"zone {zone} 重名,请写编号: {shown}", f"zone {zone} is the name of several: {shown}")
     if hit.empty:
         names = [str(n) for n in zones["name"]]
         hint = nearest_name(zone, names) or ", ".join(names)
