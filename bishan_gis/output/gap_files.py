@@ -27,6 +27,7 @@ __all__ = [
     "COLUMNS",
     "DECIMALS",
     "column_rows",
+    "compact_json",
     "gap_record",
     "gap_rows",
     "json_text",
@@ -46,6 +47,7 @@ COLUMNS = (
 #: Decimals of the columns that are no whole numbers.
 DECIMALS = {"severity_person_min": 3, "depth_min": 3, "nearest_min": 3, "straight_m": 1, "detour_ratio": 3}
 DECIMALS |= {"score": 3, "x": 2, "y": 2}
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def gap_rows(gaps: Gaps) -> pd.DataFrame:
@@ -226,9 +228,14 @@ def _listed(gaps: Gaps, part: GapAreas, listed: int) -> list[dict[str, Any]]:
     return out
 
 
+def compact_json(value: Any) -> str:
+    """Return JSON without spaces, the same text for the same value; a number that is none is an error, not ``NaN``."""
+    return _JSON.encode(value)
+
+
 def json_text(value: Any) -> str:
-    """Return JSON, the same bytes for the same value; a number that is none is an error, not ``NaN``."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    """Return the text of a file, see :func:`compact_json`."""
+    return compact_json(value) + "\n"
 
 
 def _geojson(gaps: Gaps, record: Mapping[str, Any], listed: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from bishan_gis.output.gap_files import COLUMNS, DECIMALS, column_rows, plain_row, service_records
+from bishan_gis.output.gap_files import COLUMNS, DECIMALS, column_rows, compact_json, plain_row, service_records
 from bishan_gis.output.tables import _no_formula as no_formula
 from bishan_gis.planning.gap_describe import area_scores
 from bishan_gis.planning.gap_words import gap_sentence
@@ -71,10 +71,6 @@ def _joined(rows: list[bytes]) -> tuple[bytes, NDArray[np.int64]]:
     return b"".join(rows), np.cumsum([len(r) for r in rows], dtype=np.int64)
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
 def service_pieces(judged: Judged) -> dict[str, Any]:
     """Return the share of one service in what is said of all services.
 
@@ -107,11 +103,11 @@ def service_pieces(judged: Judged) -> dict[str, Any]:
     towns = people[(people["zone_kind"] == "township") & (people["age_group"] == "all")]
     columns = ["zone_id", "zone_name", "service", "level_min", "people", "people_covered", "people_unknown"]
     return {
-        "service": _text(service_records(whole)[0]),
-        "people": {key: _text(some)[1:-1] for key, some in rows.items()},
+        "service": compact_json(service_records(whole)[0]),
+        "people": {key: compact_json(some)[1:-1] for key, some in rows.items()},
         "people_columns": [str(c) for c in people.columns],
         "towns": {c: towns[c].tolist() for c in columns},
-        "unknown_cells": _text(np.flatnonzero(judged.state.unknown[0]).tolist()).encode("ascii"),
+        "unknown_cells": compact_json(np.flatnonzero(judged.state.unknown[0]).tolist()).encode("ascii"),
     }
 
 
@@ -159,7 +155,7 @@ def list_pieces(
         "start": first.astype(np.int32),
         "member": by.cell.astype(np.int32),
         "table": rounded[[c for span in _SPANS for c in span]].head(LISTED + STEP),
-        "cells": _text(by.cells_of()).encode("ascii"),
+        "cells": compact_json(by.cells_of()).encode("ascii"),
     }
     values = {c: _values(rounded[c]) for span in _SPANS for c in span}
     for i, span in enumerate(_SPANS):
@@ -246,8 +242,14 @@ def _listed(record: Mapping[Any, Any], members: list[int], outline: str) -> list
     row = {str(k): v for k, v in record.items()}
     said = [gap_sentence({**row, "place_zh": "", "place_en": ""}, lang) for lang in ("zh", "en")]
     plain = plain_row(row)
-    spans = [_text({c: plain[c] for c in span})[1:-1] for span in _SPANS]
-    return [*spans, *(_text(text)[1:-1] for text in said), _text(members), _text(row["gap_id"]), outline]
+    spans = [compact_json({c: plain[c] for c in span})[1:-1] for span in _SPANS]
+    return [
+        *spans,
+        *(compact_json(text)[1:-1] for text in said),
+        compact_json(members),
+        compact_json(row["gap_id"]),
+        outline,
+    ]
 
 
 def outlines(members: list[list[int]], cells: gpd.GeoDataFrame) -> list[str]:
@@ -271,4 +273,4 @@ def outlines(members: list[list[int]], cells: gpd.GeoDataFrame) -> list[str]:
     joined = gpd.GeoSeries(union_cells(members, cells.geometry.to_numpy()), crs=cells.crs)
     shapes = reproject(joined, WGS84).to_numpy()
     texts = shapely.to_geojson(shapely.transform(shapes, lambda xy: np.round(xy, 6)))
-    return [_text(json.loads(text)) for text in texts]
+    return [compact_json(json.loads(text)) for text in texts]

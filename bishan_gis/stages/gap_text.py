@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from itertools import chain
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis import __version__
+from bishan_gis.output.gap_files import COLUMNS, column_rows, compact_json
+from bishan_gis.output.tables import _no_formula as no_formula
 from bishan_gis.planning.gap_areas import missing_too
 from bishan_gis.planning.gap_places import place_csv, place_rows
 from bishan_gis.sources.gap_files import GAPS_FORMAT
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from bishan_gis.stages.gap_parts import GapParts
 
 __all__ = ["gap_texts"]
+
+_HEAD = ("\ufeff" + ",".join(COLUMNS) + "\n").encode("utf-8")
 
 
 def gap_texts(parts: GapParts) -> dict[str, bytes]:
@@ -46,26 +49,13 @@ def gap_texts(parts: GapParts) -> dict[str, bytes]:
     rows = {name: one.records(listed) for name, one in lists.items()}
     features = ",".join(text for one in rows.values() for _, text in one)
     places = answer.places()
-    layer = f'{{"type":"FeatureCollection","kind":{_text(answer.kind)},"features":[{features}]}}\n'
+    layer = f'{{"type":"FeatureCollection","kind":{compact_json(answer.kind)},"features":[{features}]}}\n'
     return {
         "gaps.geojson": layer.encode("utf-8"),
         "gaps.csv": b"".join([_HEAD, *(one.lines() for one in lists.values())]),
         "places.csv": place_csv(places, answer.target_rows()),
         "gaps.json": answer.record(lists, places, {name: [text for text, _ in one] for name, one in rows.items()}),
     }
-
-
-def _head() -> bytes:
-    from bishan_gis.output.gap_files import COLUMNS
-
-    return ("\ufeff" + ",".join(COLUMNS) + "\n").encode("utf-8")
-
-
-_HEAD = _head()
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class _Answer:
@@ -125,24 +115,24 @@ class _Answer:
         cells = {"id": self.ground["ids"], "people": self.people.tolist(), "zone_id": self.ground["zone_id"]}
         cells |= {"completeness_low": low, "completeness_high": high}
         texts: dict[str, str] = {
-            "format": _text(GAPS_FORMAT[0]),
-            "version": _text(GAPS_FORMAT[1]),
-            "software": _text(f"bishan_gis {__version__}"),
-            "study": _text(study.id),
-            "label": _text(study.label()),
-            "kind": _text(self.kind),
-            "selection": _text(self.parts.selection),
-            "totals": _text(totals),
+            "format": compact_json(GAPS_FORMAT[0]),
+            "version": compact_json(GAPS_FORMAT[1]),
+            "software": compact_json(f"bishan_gis {__version__}"),
+            "study": compact_json(study.id),
+            "label": compact_json(study.label()),
+            "kind": compact_json(self.kind),
+            "selection": compact_json(self.parts.selection),
+            "totals": compact_json(totals),
             "services": "[" + ",".join(p["service"] for p in self.kept) + "]",
-            "people": f'{{"columns":{_text(columns)},"rows":[{people}]}}',
-            "places": _text(places),
+            "people": f'{{"columns":{compact_json(columns)},"rows":[{people}]}}',
+            "places": compact_json(places),
             **{name: "[" + ",".join(texts) + "]" for name, texts in rows.items()},
-            "not_listed": _text({name: one.rest() for name, one in lists.items()}),
-            "hierarchy": _text(self._hierarchy()),
-            "absent": _text(self.targets["absent"]),
-            "no_level": _text([] if any(self.parts.selection.values()) else self.targets["no_level"]),
-            "levels": _text({s: levels[s] for s in self.services}),
-            "cells": _text(cells),
+            "not_listed": compact_json({name: one.rest() for name, one in lists.items()}),
+            "hierarchy": compact_json(self._hierarchy()),
+            "absent": compact_json(self.targets["absent"]),
+            "no_level": compact_json([] if any(self.parts.selection.values()) else self.targets["no_level"]),
+            "levels": compact_json({s: levels[s] for s in self.services}),
+            "cells": compact_json(cells),
             "deficient": self._by_service("gaps cells"),
             "unknown_cells": self._by_service("unknown_cells"),
         }
@@ -151,7 +141,7 @@ class _Answer:
 
     def _by_service(self, piece: str) -> str:
         both = zip(self.services, self.kept, strict=True)
-        return "{" + ",".join(f"{_text(s)}:{p[piece].decode('ascii')}" for s, p in both) + "}"
+        return "{" + ",".join(f"{compact_json(s)}:{p[piece].decode('ascii')}" for s, p in both) + "}"
 
     def _completeness(self) -> tuple[list[float], list[float]]:
         from bishan_gis.planning.gap_quality import completeness_bounds
@@ -163,7 +153,6 @@ class _Answer:
     def _hierarchy(self) -> dict[str, list[Any]]:
         import pandas as pd
 
-        from bishan_gis.output.gap_files import column_rows
         from bishan_gis.planning.gap_quality import hierarchy_completeness
 
         towns = pd.DataFrame({c: [v for p in self.kept for v in p["towns"][c]] for c in self.kept[0]["towns"]})
@@ -174,9 +163,7 @@ class _Answer:
 
 
 def _csv_pairs(zh: Iterable[str], en: Iterable[str]) -> list[bytes]:
-    from bishan_gis.output.tables import _no_formula
-
-    return csv_rows([[_no_formula(text) for text in texts] for texts in (zh, en)])
+    return csv_rows([[no_formula(text) for text in texts] for texts in (zh, en)])
 
 
 class _List:
@@ -224,13 +211,13 @@ class _List:
         for rank, i in enumerate(self.order[:LISTED].tolist(), start=1):
             head, middle, tail, *said, members, gap_id, outline = values[self.service[i]][self.row[i]]
             names = self.answer.place(int(self.cell[i]), bool(self.most[i]))
-            place = [_text(name) for name in names]
+            place = [compact_json(name) for name in names]
             text = [f'"{name[1:-1]}{words}"' for name, words in zip(place, said, strict=True)]
             more = [self.answer.services[j] for j in np.flatnonzero(self.more[i]).tolist()]
             facts = (
                 f'"rank":{rank},{head},"place_zh":{place[0]},"place_en":{place[1]},{middle},'
                 f'"n_also_missing":{int(self.n_more[i])},{tail},"text_zh":{text[0]},"text_en":{text[1]},'
-                f'"also_missing":{_text(more)}'
+                f'"also_missing":{compact_json(more)}'
             )
             feature = f'{{"type":"Feature","id":{gap_id},"properties":{{{facts}}},"geometry":{outline}}}'
             out.append((f'{{{facts},"cells":{members}}}', feature))
