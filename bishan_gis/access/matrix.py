@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.pairs import Pairs, count_repeats, say_order, sort_pairs
+from bishan_gis.access.text_ids import find_texts
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import check_columns
 
@@ -59,6 +60,9 @@ def _positions(ids: pd.Series, known: pd.Index) -> NDArray[np.int32]:
     elif ids.dtype.kind in "iu" and isinstance(ids.dtype, np.dtype) and isinstance(known.dtype, np.dtype):
         return _whole_positions(ids.to_numpy(), known)
     else:
+        found = find_texts(ids, known)
+        if found is not None:
+            return found
         codes, kinds = pd.factorize(ids)
     if len(codes) == 0:
         return np.empty(0, dtype=np.int32)
@@ -153,7 +157,9 @@ def match_pairs(
     ends: list[NDArray[np.int32]] = []
     indexes: list[pd.Index] = []
     for name, given in (("from_id", origins), ("to_id", destinations)):
-        known = _known(travel_matrix[name]) if given is None else pd.Index(given)
+        known = _known(travel_matrix[name]) if given is None else given
+        if not isinstance(known, pd.Index):  # an index stays the one that remembers whether its ids repeat
+            known = pd.Index(known)
         if not known.is_unique:
             twice = _shown(known[known.duplicated()].to_series())
             raise SchemaError(f"{name}: 已知的标识有重复: {twice}", f"{name}: known ids repeat: {twice}")

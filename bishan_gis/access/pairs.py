@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.network.jit import njit
+from bishan_gis.network.jit import HAS_NUMBA, njit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,38 +31,53 @@ def say_order(origin, destination):  # type: ignore[no-untyped-def] # pragma: no
 
 
 @njit(cache=True, nogil=True)
-def _ends(key, n):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Return where the pairs of each key begin, and at the end their number."""
-    at = np.zeros(n + 1, dtype=np.intp)
-    for k in key:
-        at[k + 1] += 1
-    for i in range(n):
-        at[i + 1] += at[i]
-    return at
+def _sort_keys(origin, destination, row_bits, middle_bits, bits, keys, spare):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Sort numbers made of origin, destination and row, 8 bits at a time; return them and the array that is free."""
+    for k in range(len(keys)):
+        keys[k] = (((np.int64(origin[k]) << middle_bits) | destination[k]) << row_bits) | k
+    at = np.empty(256, dtype=np.int64)
+    for shift in range(row_bits, bits, 8):  # rows come in order
+        at[:] = 0
+        for key in keys:
+            at[(key >> shift) & 255] += 1
+        begin = 0
+        for digit in range(256):
+            at[digit], begin = begin, begin + at[digit]
+        for key in keys:
+            digit = (key >> shift) & 255
+            spare[at[digit]] = key
+            at[digit] += 1
+        keys, spare = spare, keys
+    return keys, spare
 
 
 @njit(cache=True, nogil=True)
-def sort_pairs(origin, destination, cost, n, m):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Sort by origin and destination in linear time: by counting, first destinations and then origins."""
-    at = _ends(destination, m)
-    by_place, price = np.empty_like(origin), np.empty_like(cost)
-    for k in range(len(origin)):
-        p = at[destination[k]]
-        at[destination[k]] = p + 1
-        by_place[p], price[p] = origin[k], cost[k]
-    begin = _ends(origin, n)
-    to = begin[:-1].copy()
-    out_origin, out_destination, out_cost = np.empty_like(origin), np.empty_like(destination), np.empty_like(cost)
-    k = 0
-    for j in range(m):
-        while k < at[j]:  # by now at[j] is where the pairs of j end
-            p = to[by_place[k]]
-            to[by_place[k]] = p + 1
-            out_destination[p], out_cost[p] = j, price[k]
-            k += 1
-    for i in range(n):
-        out_origin[begin[i] : begin[i + 1]] = i
-    return out_origin, out_destination, out_cost
+def _take_apart(keys, row_bits, middle_bits, cost, origin, destination, price):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Write origin, destination and cost of each key."""
+    rows, middle = (1 << row_bits) - 1, (1 << middle_bits) - 1
+    for k in range(len(keys)):
+        price[k] = cost[keys[k] & rows]
+        pair = keys[k] >> row_bits
+        origin[k], destination[k] = pair >> middle_bits, pair & middle
+
+
+def sort_pairs(
+    origin: NDArray[np.int32], destination: NDArray[np.int32], cost: NDArray[np.float64], n: int, m: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Sort by origin and destination, of which there are n and m, in linear time; the two are written over.
+
+    New memory is what costs time here: the keys are two arrays, and the one that is free at the end holds the costs.
+    """
+    row_bits, middle_bits = (len(cost) - 1).bit_length(), (m - 1).bit_length()
+    bits = row_bits + middle_bits + (n - 1).bit_length()
+    if not HAS_NUMBA or bits > 63:
+        order = np.lexsort((destination, origin))
+        return origin[order], destination[order], cost[order]
+    keys, spare = np.empty(len(cost), dtype=np.int64), np.empty(len(cost), dtype=np.int64)
+    keys, spare = _sort_keys(origin, destination, row_bits, middle_bits, bits, keys, spare)
+    price = spare.view(np.float64)
+    _take_apart(keys, row_bits, middle_bits, cost, origin, destination, price)
+    return origin, destination, price
 
 
 @njit(cache=True, nogil=True)
