@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -83,8 +84,14 @@ def test_scipy_engine_equals_numba(seed, direction, mode):
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), limit=st.sampled_from([0, 6, 2**31 - 2]))
-def test_labels_of_equally_near_seeds_are_the_same(seed, limit):
+@given(
+    seed=st.integers(0, 10_000),
+    limit=st.sampled_from([0, 6, 2**31 - 2]),
+    group_bits=st.sampled_from([2, 13]),
+    threads=st.sampled_from([1, 2, 7]),
+)
+def test_labels_of_equally_near_seeds_are_the_same(seed, limit, group_bits, threads):
+    """Also where seeds fall into several groups, and sets go from group to group in several parts."""
     rng = np.random.default_rng(seed)
     tail, head = rng.integers(0, 25, 60).astype(np.int32), rng.integers(0, 25, 60).astype(np.int32)
     star = StarGraph.from_links(25, tail, head, rng.integers(1, 4, 60))
@@ -92,9 +99,9 @@ def test_labels_of_equally_near_seeds_are_the_same(seed, limit):
         Seeds(rng.integers(0, 25, 8).astype(np.int32), rng.integers(0, 5, 8), rng.integers(0, 5, 8).astype(np.int32))
         for _ in range(18)
     ] + [Seeds(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32))]
-    for mine, other in zip(
-        search_nearest(star, seeds, limit_ms=limit), search_nearest_by_scipy(star, seeds, limit_ms=limit), strict=True
-    ):
+    with patch("bishan_gis.network.search._GROUP_BITS", group_bits):
+        found = search_nearest(star, seeds, limit_ms=limit, threads=threads)
+    for mine, other in zip(found, search_nearest_by_scipy(star, seeds, limit_ms=limit), strict=True):
         np.testing.assert_array_equal(mine, other)
 
 

@@ -6,7 +6,7 @@ The kernels are compiled once by numba and kept in its cache.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Seeds whose nodes differ in the last bits only are searched together; found by measuring.
 _GROUP_BITS = 13
+#: At most so many sets of seeds go over the map together: a group of one, the same group of the next, and so on.
+_SETS_TOGETHER = 10
 
 __all__ = ["along_edge", "nearest_on_edges", "search_bounded", "search_nearest"]
 
@@ -169,6 +171,14 @@ def search_bounded(start, target, cost, seed_node, seed_cost, limit, dist, touch
     return n
 
 
+def _groups(seeds: Seeds) -> list[tuple[int, tuple[NDArray[Any], ...]]]:
+    """Return seeds that lie together on the map: number of the group; node, cost and label, sorted by cost."""
+    group = seeds.node >> _GROUP_BITS
+    order = np.lexsort((seeds.cost_ms, group))
+    parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    return [(int(group[p[0]]), (seeds.node[p], seeds.cost_ms[p], seeds.label[p])) for p in parts if len(p)]
+
+
 def search_nearest(
     star: StarGraph,
     seeds: Sequence[Seeds],
@@ -190,7 +200,7 @@ def search_nearest(
     threads : int
         Sets searched at the same time.
     step : callable, optional
-        Called with 1 after each set, see :func:`~bishan_gis.progress.counting`.
+        Called with the number of sets that were searched together, see :func:`~bishan_gis.progress.counting`.
 
     Returns
     -------
@@ -198,28 +208,31 @@ def search_nearest(
         :data:`NOT_REACHED` where no path within the limit exists.
     label : ndarray of int32, shape (sets, n_states)
         Label of the seed reached, the smallest of equally near ones; -1 where none.
+
+    Notes
+    -----
+    Seeds that lie together on the map are searched together, each group against what the groups before it found: on
+    large networks the nodes in use then stay in the cache. Several sets go from group to group together, so that the
+    streets there are read from memory once for all of them. The result is that of one search.
     """
     cost = np.empty((len(seeds), star.n_nodes), dtype=np.int32)
     label = np.empty((len(seeds), star.n_nodes), dtype=np.int32)
     limit = np.int64(min(limit_ms, NO_LIMIT))
     shift, span = star.buckets
 
-    def run(i: int) -> None:
-        # Filled here, so that the threads share the work of touching new memory.
-        cost[i].fill(NOT_REACHED)
-        label[i].fill(-1)
-        s = seeds[i]
-        # Seeds that lie together on the map are searched together, each group against what the groups before it
-        # found: on large networks the memory in use then stays small. The result is that of one search.
-        group = s.node >> _GROUP_BITS
-        order = np.lexsort((s.cost_ms, group))
-        node, paid, who = s.node[order], s.cost_ms[order], s.label[order]
-        cuts = np.flatnonzero(np.diff(group[order])) + 1
-        for a, b in zip([0, *cuts.tolist()], [*cuts.tolist(), len(node)], strict=True):
-            links = (star.start, star.target, star.cost_ms)
-            _nearest(*links, node[a:b], paid[a:b], who[a:b], limit, shift, span, cost[i], label[i])
+    def run(sets: NDArray[np.int64]) -> None:
+        for i in sets:
+            # Filled here, so that the threads share the work of touching new memory.
+            cost[i].fill(NOT_REACHED)
+            label[i].fill(-1)
+        groups = [(g, i, part) for i in sets for g, part in _groups(seeds[i])]
+        for _, i, part in sorted(groups, key=lambda group: group[0]):
+            found = cost[i], label[i]
+            _nearest(star.start, star.target, star.cost_ms, *part, limit, shift, span, *found)
 
-    in_threads(run, range(len(seeds)), threads=threads, step=step)
+    rounds = -(-len(seeds) // (max(threads, 1) * _SETS_TOGETHER))
+    parts = np.array_split(np.arange(len(seeds)), max(rounds * max(threads, 1), 1))
+    in_threads(run, parts, threads=threads, sizes=[len(part) for part in parts], step=step)
     return cost, label
 
 
