@@ -131,6 +131,18 @@ def test_share_that_rests_on_the_edge_of_the_data(town):
     assert result.edge_share.to_dict() == {"clinic": 0.0, "school": 0.5}
 
 
+@pytest.mark.parametrize(("n", "most"), [(9, 4), (9, 2**31 - 2), (1 << 22, 2**31 - 2)])
+def test_links_lie_by_tail_head_and_cost(n, most):
+    """Sorted as one number each or, where 63 bits do not hold it, by column."""
+    rng = np.random.default_rng(0)
+    tail, head = rng.integers(n - 9, n, (2, 300), dtype=np.int32)
+    cost = rng.integers(0, most, 300, endpoint=True)
+    star = StarGraph.from_links(n, tail, head, cost)
+    order = np.lexsort((cost, head, tail))
+    for mine, told in ((star.target, head), (star.cost_ms, cost), (np.repeat(np.arange(n), np.diff(star.start)), tail)):
+        np.testing.assert_array_equal(mine, told[order])
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_equals_scipy_to_the_millisecond(seed):

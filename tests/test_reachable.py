@@ -166,8 +166,8 @@ def test_every_node_of_a_real_network(monkeypatch):
     people = supply.set_index("node")["people"].sort_index().to_numpy()
     rows = rng.choice(n, 400, replace=False)
     distance = dijkstra(graph, indices=rows, limit=900_000)
-    for threads, region, group in ((1, 4096, 192), (2, 256, 16)):
-        monkeypatch.setattr(hierarchy, "_REGION", region)
+    for threads, levels, group in ((1, hierarchy._LEVELS, 192), (2, ((256, 6), (1024, 9)), 16), (1, ((64, 9**9),), 16)):
+        monkeypatch.setattr(hierarchy, "_LEVELS", levels)
         monkeypatch.setattr(fold, "_GROUP", group)
         parts = []
         mine = reachable(
@@ -178,6 +178,9 @@ def test_every_node_of_a_real_network(monkeypatch):
                 mine.sums[("people", cutoff)].iloc[rows], (distance <= cutoff * 1000) @ people.astype(float)
             )
         assert parts[-1][0] == parts[-1][1] == len(parts)
+    made = [hierarchy.build_hierarchy(star, limit_ms=900_000, threads=threads) for threads in (1, 2)]
+    for name in ("rank", "start", "above", "up_ms", "down_ms"):
+        np.testing.assert_array_equal(*(getattr(h, name) for h in made))
 
 
 @settings(max_examples=15, deadline=None)
@@ -234,6 +237,8 @@ def test_bad_input(change, error):
 
 
 def test_nothing_to_do():
+    nowhere = StarGraph.from_links(0, *(np.zeros(0, dtype=kind) for kind in (np.int32, np.int32, np.int64)))
+    assert len(hierarchy.build_hierarchy(nowhere, limit_ms=1).above) == 0
     net = town()
     walk = edge_costs(net, ADULT)
     assert len(reachable(net, walk, HOME.iloc[:0], SHOP, cutoffs_s=[60]).table) == 0

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Reachable", "reachable"]
 
+#: Statuses, each certain only where no later one holds.
+_WORDS = pd.Series(["unreachable", "beyond_cutoff", "unknown", "reached", "off_network"])
 #: Columns of a supply table that are not amounts.
 _NOT_AMOUNTS = ("facility_id", "x", "y", "node", "offset_s")
 
@@ -204,11 +206,11 @@ def reachable(
     sums[off], decayed[off] = np.nan, np.nan
     status = {}
     for cutoff, limit in zip(ends, limits, strict=True):
-        word = np.where(np.minimum(nearest, leave) < NOT_REACHED, "beyond_cutoff", "unreachable").astype(object)
-        word[leave <= limit] = "unknown"
-        word[nearest <= limit] = "reached"
-        word[off] = "off_network"
-        status[cutoff] = word
+        word = (np.minimum(nearest, leave) < NOT_REACHED).astype(np.int8)
+        word[leave <= limit] = 2
+        word[nearest <= limit] = 3
+        word[off] = 4
+        status[cutoff] = _WORDS.take(word).array
     return Reachable(
         _wide(sums, index, pd.MultiIndex.from_product([names, ends], names=["amount", "cutoff_s"])),
         _wide(decayed, index, pd.MultiIndex.from_product([names, list(decays)], names=["amount", "decay"])),

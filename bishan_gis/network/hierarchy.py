@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Hierarchy", "build_hierarchy"]
 
-#: Neighbouring nodes whose inner ones are taken out apart from all others.
-_REGION = 4096
-#: Regions leave nodes with more neighbours to the end.
-_MOST_NEIGHBOURS = 6
+#: So many neighbouring nodes are a region, whose inner nodes are taken out apart from all others, but for those with
+#: more than so many neighbours; then the same in larger regions.
+_LEVELS = ((1 << 12, 6), (1 << 15, 20))
 #: A key of the queue is so many times the neighbours of a node, plus its level.
 _WEIGHT = 64
 _KEYS = 1 << 14
@@ -214,6 +213,73 @@ def _others(n: int, taken: NDArray[np.int32]) -> NDArray[np.int64]:
     return np.flatnonzero(left)
 
 
+@dataclass(frozen=True)
+class _Links:
+    """Links between the nodes that are left, by position in `node`, sorted by tail."""
+
+    node: NDArray[np.int32]
+    tail: NDArray[np.int32]
+    head: NDArray[np.int32]
+    cost: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Nodes in the order in which they were taken out, and their arcs one after the other."""
+
+    node: NDArray[np.int32]
+    count: NDArray[np.int64]
+    arcs: NDArray[np.int32]
+
+
+def _take_out(links: _Links, region: int, most: int, limit_ms: int, threads: int) -> tuple[_Taken, _Links]:
+    """Take out inner nodes of regions with at most so many neighbours; also what is left."""
+    tail, head, cost = links.tail, links.head, links.cost
+    region_of = links.node // region
+    crossing = region_of[tail] != region_of[head]
+    frozen = np.zeros(len(region_of), dtype=np.bool_)
+    frozen[tail[crossing]] = True
+    frozen[head[crossing]] = True
+    cuts = (np.flatnonzero(np.diff(region_of)) + 1).tolist()
+
+    def work(lo: int, hi: int) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
+        part = slice(*np.searchsorted(tail, [lo, hi]))
+        inner = ~crossing[part]
+        ends = tail[part][inner] - lo, head[part][inner] - lo
+        order, at, size, pool = _contract(hi - lo, *ends, cost[part][inner], frozen[lo:hi], limit_ms, most)
+        rest = _others(hi - lo, order)
+        taken, left = _gather(order, at, size, pool), _gather(rest, at, size, pool)
+        taken[:, 0] += lo
+        left[:, 0] += lo
+        left_of = np.repeat(rest + lo, size[rest])
+        on = left[:, 1] < FAR
+        return order + lo, size[order], taken, left_of[on], left[on]
+
+    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool_of_threads:
+        parts = list(pool_of_threads.map(work, [0, *cuts], [*cuts, len(region_of)]))
+    order, count, arcs, left_of, left = (np.concatenate(column) for column in zip(*parts, strict=True))
+    arcs[:, 0] = links.node[arcs[:, 0]]
+    rest = _others(len(region_of), order)
+    place = np.empty(len(region_of), dtype=np.int32)
+    place[rest] = np.arange(len(rest))
+    tail = place[np.concatenate([left_of, tail[crossing]])]
+    head = place[np.concatenate([left[:, 0], head[crossing]])]
+    cost = np.concatenate([left[:, 1], cost[crossing]])
+    by_tail = np.argsort(tail, kind="stable")
+    remaining = _Links(links.node[rest], tail[by_tail], head[by_tail], cost[by_tail])
+    return _Taken(links.node[order], count, arcs), remaining
+
+
+@njit(cache=True, nogil=True)
+def _lay_out(node, count, arcs, start, above, up, down):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Copy arcs to where those of their node belong."""
+    k = 0
+    for i in range(len(node)):
+        for q in range(start[node[i]], start[node[i]] + count[i]):
+            above[q], up[q], down[q] = arcs[k, 0], arcs[k, 1], arcs[k, 2]
+            k += 1
+
+
 def build_hierarchy(star: StarGraph, *, limit_ms: int, threads: int = 2) -> Hierarchy:
     """Order the nodes of a network and add the shortcuts that the order needs.
 
@@ -234,66 +300,22 @@ def build_hierarchy(star: StarGraph, *, limit_ms: int, threads: int = 2) -> Hier
     Notes
     -----
     Contraction hierarchies (Geisberger et al. 2008, doi:10.1007/978-3-540-68552-4_24) with the number of neighbours as
-    the order and witnesses of at most two arcs. Regions of consecutive nodes are contracted first, their borders and
-    what has many neighbours last.
+    the order and witnesses of at most two arcs. Regions of consecutive nodes are contracted first, then larger ones
+    with what is left inside them, their borders and what has many neighbours last.
     """
     n = star.n_nodes
-    links = np.diff(star.start)
-    tail, head, cost = np.repeat(np.arange(n, dtype=np.int32), links), star.target, star.cost_ms
-    region_of, to_region = tail // _REGION, head // _REGION
-    crossing = region_of != to_region
-    frozen = np.zeros(n, dtype=np.bool_)
-    frozen[tail[crossing]] = True
-    frozen[head[crossing]] = True
-
-    def work(lo: int) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
-        hi = min(lo + _REGION, n)
-        part = slice(star.start[lo], star.start[hi])
-        inner = ~crossing[part]
-        order, at, size, pool = _contract(
-            hi - lo,
-            tail[part][inner] - lo,
-            head[part][inner] - lo,
-            cost[part][inner],
-            frozen[lo:hi],
-            limit_ms,
-            _MOST_NEIGHBOURS,
-        )
-        rest = _others(hi - lo, order)
-        taken, left = _gather(order, at, size, pool), _gather(rest, at, size, pool)
-        taken[:, 0] += lo
-        left[:, 0] += lo
-        left_of = np.repeat(rest + lo, size[rest])
-        return order + lo, size[order], taken, left_of, left
-
-    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool_of_threads:
-        parts = list(pool_of_threads.map(work, range(0, n, _REGION)))
-    orders = [p[0] for p in parts]
-    rest = _others(n, np.concatenate([*orders, np.zeros(0, dtype=np.int32)]))
-    place = np.full(n, -1, dtype=np.int32)
-    place[rest] = np.arange(len(rest))
-    out = [p[4][:, 1] < FAR for p in parts]
-    order, at, size, pool = _contract(
-        len(rest),
-        place[np.concatenate([*[p[3][o] for p, o in zip(parts, out, strict=True)], tail[crossing]])],
-        place[np.concatenate([*[p[4][o, 0] for p, o in zip(parts, out, strict=True)], head[crossing]])],
-        np.concatenate([*[p[4][o, 1] for p, o in zip(parts, out, strict=True)], cost[crossing]]),
-        np.zeros(len(rest), dtype=np.bool_),
-        limit_ms,
-        n,
-    )
-    arcs = _gather(order, at, size, pool)
-    arcs[:, 0] = rest[arcs[:, 0]]
-    nodes = np.concatenate([*orders, rest[order]])
-    count = np.concatenate([*[p[1] for p in parts], size[order]])
-    arcs = np.concatenate([*[p[2] for p in parts], arcs])
-    rank = np.empty(n, dtype=np.int32)
-    rank[nodes] = np.arange(n - 1, -1, -1)
+    every = np.arange(n, dtype=np.int32)
+    links = _Links(every, np.repeat(every, np.diff(star.start)), star.target, star.cost_ms)
+    levels = []
+    for region, most in (*_LEVELS, (max(n, 1), n)):
+        taken, links = _take_out(links, region, most, limit_ms, threads)
+        levels.append(taken)
+    node, count, arcs = (np.concatenate([getattr(t, name) for t in levels]) for name in ("node", "count", "arcs"))
+    rank, start = np.empty(n, dtype=np.int32), np.zeros(n + 1, dtype=np.int64)
+    rank[node] = np.arange(n - 1, -1, -1)
+    start[node + 1] = count
+    np.cumsum(start, out=start)
     # Arcs in the order of the nodes, so that neighbours on the map stay neighbours in memory.
-    begun = np.cumsum(count) - count
-    back = np.argsort(nodes, kind="stable")
-    start = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(count[back], out=start[1:])
-    row = np.repeat(begun[back] - start[:-1], count[back]) + np.arange(start[-1])
-    arcs = arcs[row]
-    return Hierarchy(rank, start, arcs[:, 0].copy(), arcs[:, 1].copy(), arcs[:, 2].copy(), limit_ms)
+    above, up, down = (np.empty(len(arcs), dtype=np.int32) for _ in range(3))
+    _lay_out(node, count, arcs, start, above, up, down)
+    return Hierarchy(rank, start, above, up, down, limit_ms)

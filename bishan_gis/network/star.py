@@ -108,10 +108,10 @@ class StarGraph:
                 f"costs: {many} edges with the wait at their end take more than 596 hours (the longest {most}); check "
                 "lengths, speeds and delays",
             )
-        order = np.lexsort((cost_ms, head, tail))
         start = np.zeros(n + 1, dtype=np.int64)
         np.cumsum(np.bincount(tail, minlength=n), out=start[1:])
-        return cls(start, head[order].astype(np.int32), cost_ms[order].astype(np.int32))
+        target, cost = _sort_links(n, tail, head, cost_ms)
+        return cls(start, target.astype(np.int32), cost.astype(np.int32))
 
     @property
     def n_nodes(self) -> int:
@@ -125,6 +125,19 @@ class StarGraph:
             return 0, 2
         shift = max(int(self.cost_ms.mean()).bit_length() - 2, 0)
         return shift, 1 << ((int(self.cost_ms.max()) >> shift) + 2).bit_length()
+
+
+def _sort_links(
+    n: int, tail: NDArray[np.int32], head: NDArray[np.int32], cost_ms: NDArray[np.int64]
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Return heads and costs of links sorted by tail, head and cost: as one number each where 63 bits hold it."""
+    of_node, of_cost = n.bit_length(), int(cost_ms.max(initial=0)).bit_length()
+    if 2 * of_node + of_cost > 63:
+        order = np.lexsort((cost_ms, head, tail))
+        return head[order], cost_ms[order]
+    key = (((tail.astype(np.int64) << of_node) | head) << of_cost) | cost_ms
+    key.sort()
+    return (key >> of_cost) & ((1 << of_node) - 1), key & ((1 << of_cost) - 1)
 
 
 @dataclass(frozen=True, eq=False)
