@@ -23,7 +23,7 @@ from bishan_gis.network.costs import SpeedProfile, edge_costs, load_profile
 from bishan_gis.network.jit import HAS_NUMBA, njit
 from bishan_gis.network.scipy_search import choose_engine, search_nearest_by_scipy
 from bishan_gis.network.search import search_nearest
-from bishan_gis.network.star import Seeds, StarGraph
+from bishan_gis.network.star import NOT_REACHED, Seeds, StarGraph
 
 METRE_A_SECOND = SpeedProfile("toy", "玩具", "toy", "walk", 3.6, 0.5, "by hand")
 
@@ -103,6 +103,32 @@ def test_labels_of_equally_near_seeds_are_the_same(seed, limit, group_bits, thre
         found = search_nearest(star, seeds, limit_ms=limit, threads=threads)
     for mine, other in zip(found, search_nearest_by_scipy(star, seeds, limit_ms=limit), strict=True):
         np.testing.assert_array_equal(mine, other)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), limit=st.sampled_from([0, 3, 2**31 - 2]))
+def test_dead_ends_loops_and_links_that_cost_nothing(seed, limit):
+    """Against the least cost and label that going along links again and again gives; seeds lie in dead ends, too."""
+    rng = np.random.default_rng(seed)
+    n = 20
+    inner = rng.integers(0, n, (2, 12))  # loops and links side by side among them
+    branch = np.array([[rng.integers(0, v), v] for v in range(1, n)]).T  # a tree: many nodes have one neighbour
+    keep = rng.random(n - 1) < 0.8
+    tail = np.r_[inner[0], branch[0], branch[1][keep]].astype(np.int32)
+    head = np.r_[inner[1], branch[1], branch[0][keep]].astype(np.int32)
+    cost = rng.integers(0, 3, len(tail))
+    node, paid, label = rng.integers(0, n, 4), rng.integers(0, 3, 4), rng.integers(0, 3, 4)
+    best = [(NOT_REACHED, -1)] * n
+    for u, c, who in zip(node.tolist(), paid.tolist(), label.tolist(), strict=True):
+        best[u] = min(best[u], (c, who)) if c <= limit else best[u]
+    for _ in range(n):
+        for u, v, c in zip(tail.tolist(), head.tolist(), cost.tolist(), strict=True):
+            if best[u][0] + c <= limit:
+                best[v] = min(best[v], (best[u][0] + c, best[u][1]))
+    star = StarGraph.from_links(n, tail, head, cost)
+    seeds = Seeds(node.astype(np.int32), paid, label.astype(np.int32))
+    (found,), (who,) = search_nearest(star, [seeds], limit_ms=limit)
+    assert list(zip(found.tolist(), who.tolist(), strict=True)) == best
 
 
 def test_engine_is_chosen(monkeypatch):

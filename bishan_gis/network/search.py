@@ -122,6 +122,8 @@ def _nearest(start, target, cost, seed_node, seed_cost, seed_label, limit, shift
                 if nd < old or (nd == old and who < label[v]):
                     dist[v] = nd
                     label[v] = who
+                    if start[v + 1] - start[v] == 1 and target[start[v]] == u:
+                        continue  # from a dead end one only comes back
                     if free >= 0:
                         e = free
                         free = pool[e, 2]
