@@ -100,6 +100,7 @@ def bench_reachable(network: Network, *, runs: int = RUNS, pandana_runs: int = 3
         Indexed by tool: ``wall_s``, ``cpu_s``, ``times_ours`` (processor seconds over ours with one thread) and
         ``note``. Raises SystemExit where results differ.
     """
+    from longer_way import longer_way
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
 
@@ -118,7 +119,9 @@ def bench_reachable(network: Network, *, runs: int = RUNS, pandana_runs: int = 3
     two, two_cpu, again = _median(lambda: ours(2), runs)
     _same(mine, again)
     rows["bishan_gis, 1 thread"] = (one, one_cpu, f"{n:,} nodes; from the network to the table")
-    rows["bishan_gis, 2 threads"] = (two, two_cpu, f"{one / two:.2f} times as fast as one")
+    longer = one_cpu / longer_way(lambda: ours(2), runs)
+    note = f"{one / two:.2f} times as fast as one; {longer:.2f} times by the processor time of the longer of the two"
+    rows["bishan_gis, 2 threads"] = (two, two_cpu, note)
 
     star = StarGraph.from_network(network, costs)
     hierarchy = build_hierarchy(star, limit_ms=CUTOFF_S * 1000)
