@@ -27,6 +27,7 @@ def _words() -> list[tuple[re.Pattern[str], str]]:
     return out
 
 
+@cache
 def cite_zh(text: str) -> str:
     """Return a citation, or what a standard counts, in Chinese; numbers and names of standards stay as they are.
 

@@ -15,7 +15,6 @@ from bishan_gis.output.maps import numbers as fmt
 from bishan_gis.output.maps import render_maps
 from bishan_gis.output.maps.compare_page import compare_page
 from bishan_gis.output.maps.context import Context
-from bishan_gis.output.maps.scorecard_page import town_scores
 from bishan_gis.planning.comparison import compare
 from bishan_gis.planning.coverage import coverage
 from bishan_gis.planning.indicators import evaluate_indicators
@@ -281,7 +280,7 @@ def test_shelters_and_fire_are_those_of_the_indicators(visit, results):
 
 
 def test_scores_and_policy_are_those_of_the_tables(visit, results):
-    scores, policy = town_scores(Context(results)), results.findings.policy
+    scores, policy = Context(results).town_scores, results.findings.policy
     page = visit("scorecard.html")
     rows = page.locator("#where tbody tr")
     first = rows.nth(0).inner_text().split()

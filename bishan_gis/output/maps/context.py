@@ -224,6 +224,15 @@ class Context:
             )
         return out
 
+    @cached_property
+    def town_scores(self) -> pd.DataFrame:
+        """The scores of the townships, as element 64 of the policy has them."""
+        from bishan_gis.planning.policy_evidence import Evidence
+        from bishan_gis.planning.policy_measures import scorecard
+
+        evidence = Evidence(self.results)
+        return scorecard(evidence.level_coverage, evidence.walked)
+
     # Words -----------------------------------------------------------------
 
     def _group(self, key: str) -> str:

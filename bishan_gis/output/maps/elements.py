@@ -99,6 +99,25 @@ class Raw(Element):  # type: ignore[misc]
         return self.text
 
 
+class AsDrawn(MacroElement):  # type: ignore[misc]
+    """An element whose markup goes into the page as its macros gave it.
+
+    Branca takes what a macro gave for a template once more: data of several megabytes are then parsed, and two braces
+    in a name would be lost.
+    """
+
+    def render(self, **kwargs: Any) -> Any:
+        """Put each part where it belongs, then draw the children."""
+        figure: Any = self.get_root()
+        for place in ("header", "html", "script"):
+            macro = getattr(self._template.module, place, None)
+            if macro is not None:
+                text = macro(self, kwargs).removesuffix("\n")
+                getattr(figure, place).add_child(Raw(text), name=self.get_name())
+        for child in self._children.values():
+            child.render(**kwargs)
+
+
 class OfflineMap(folium.Map):  # type: ignore[misc]
     """A ``folium.Map`` that needs no address: Leaflet is taken from the installed ``xstatic-leaflet``.
 
@@ -150,7 +169,7 @@ class OfflineMap(folium.Map):  # type: ignore[misc]
         return super().render(**kwargs)  # type: ignore[no-untyped-call]
 
 
-class PackedLayer(Layer):  # type: ignore[misc]
+class PackedLayer(Layer, AsDrawn):  # type: ignore[misc]
     """A layer whose data travel as packed columns and are drawn on a canvas.
 
     Parameters
@@ -348,7 +367,7 @@ class PackedData(PackedLayer):
         self.control = False
 
 
-class PageStart(MacroElement):  # type: ignore[misc]
+class PageStart(AsDrawn):
     """The last child of a page's map: closes the frame and hands map, layers and settings to the script."""
 
     _template = Template(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pyproj import Transformer
+
+from bishan_gis.crs import to_lonlat
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -46,5 +47,6 @@ def core(cells: gpd.GeoDataFrame, crs: CRS) -> list[float] | None:
     """Return the middle of the people as ``[latitude, longitude]`` [degrees], None without cells."""
     if not len(cells):
         return None
-    lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*middle(cells))
+    x, y = middle(cells)
+    lon, lat = to_lonlat(x, y, crs)
     return [round(float(lat), 5), round(float(lon), 5)]

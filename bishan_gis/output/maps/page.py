@@ -6,11 +6,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 from branca.element import Element, Figure
 from folium.template import Template
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bishan_gis.output.maps.elements import OfflineMap, PackedLayer, PageStart, Raw, asset
@@ -51,8 +52,13 @@ class Page(Figure):  # type: ignore[misc]
 
 def template(name: str, **values: Any) -> str:
     """Fill a template of this package; every value is escaped."""
-    env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
-    return env.from_string(asset(name)).render(**values)
+    return _compiled(name).render(**values)
+
+
+@cache
+def _compiled(name: str) -> jinja2.Template:
+    env = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
+    return env.from_string(asset(name))
 
 
 def navigation(context: Context, page: str) -> Markup:

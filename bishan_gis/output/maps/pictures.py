@@ -215,9 +215,8 @@ def _within(at: NDArray[np.float64], places: NDArray[np.float64], metres: float)
 def _scores(context: Context) -> list[tuple[Any, str]]:
     """Return the townships with the colour of their score."""
     from bishan_gis.output.maps.completeness_page import natural_breaks
-    from bishan_gis.output.maps.scorecard_page import town_scores
 
-    scores = town_scores(context)["score"]
+    scores = context.town_scores["score"]
     breaks = np.array(natural_breaks(scores.to_numpy(float), np.ones(len(scores), np.int64), len(COMPLETENESS)))
     rows = context.zone_rows[context.zone_rows["zone_kind"] == "township"]
     shapes = dict(zip(rows["zone_id"].astype(str), rows.geometry, strict=True))

@@ -13,23 +13,12 @@ from bishan_gis.output.maps.findings import SCRIPTS, STYLES, finding_layers, gap
 from bishan_gis.output.maps.page import map_page
 from bishan_gis.output.maps.policy_links import deciding_standards, element_page
 from bishan_gis.output.tokens import COMPLETENESS
-from bishan_gis.planning.policy_measures import scorecard
 from bishan_gis.planning.zone_sums import ZoneSums
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bishan_gis.output.maps.context import Context
 
-__all__ = ["scorecard_page", "town_scores"]
-
-
-def town_scores(context: Context) -> pd.DataFrame:
-    """Return the scores of the townships, as element 64 of the policy has them."""
-    from bishan_gis.planning.policy_evidence import Evidence
-
-    evidence = Evidence(context.results)
-    return scorecard(evidence.level_coverage, evidence.walked)
+__all__ = ["scorecard_page"]
 
 
 def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -85,7 +74,7 @@ def scorecard_page(context: Context) -> str:
     """Return the page of scores and of the policy."""
     layers, base = finding_layers(context)
     del layers["cells"], layers["outline"]
-    scores = town_scores(context)
+    scores = context.town_scores
     rows = context.zone_rows
     towns = rows[rows["zone_kind"] == "township"]
     services = judged_services(context) if gaps_of(context) is not None else context.config()["services"]
