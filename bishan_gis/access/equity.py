@@ -31,6 +31,8 @@ __all__ = [
 
 def _align(column: pd.Series, index: pd.Index, where: str, *, more: bool = False) -> pd.Series:
     """Return a column in the order of another's index; both must have the same ids, or the column `more`."""
+    if column.index.is_unique and column.index.equals(index):
+        return column
     at = column.index.get_indexer(index) if column.index.is_unique else np.array([-1])
     if (at < 0).any() or (len(column) != len(index) and not more):
         raise SchemaError(

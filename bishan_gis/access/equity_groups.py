@@ -35,7 +35,9 @@ def _match(values: pd.Series, people_by_group: pd.DataFrame) -> pd.DataFrame:
     """Return people in the order of `values`; both must have the same origins."""
     match_amounts(values, where="values")
     index = people_by_group.index
-    if people_by_group.empty or not index.is_unique or len(index) != len(values) or set(index) != set(values.index):
+    same = index.equals(values.index)
+    apart = not same and (len(index) != len(values) or set(index) != set(values.index))
+    if people_by_group.empty or not index.is_unique or apart:
         raise SchemaError(
             f"people_by_group 与 values 的标识须一致且不重复 ({len(index)} 与 {len(values)} 行)",
             f"people_by_group and values must have the same ids, each once ({len(index)} and {len(values)} rows)",
@@ -45,7 +47,7 @@ def _match(values: pd.Series, people_by_group: pd.DataFrame) -> pd.DataFrame:
         raise SchemaError(zh, en)
     for group in people_by_group.columns:
         match_amounts(people_by_group[group], where=f"people_by_group[{group}]")
-    return people_by_group.loc[values.index]
+    return people_by_group if same else people_by_group.loc[values.index]
 
 
 def equity_by_group(
@@ -122,12 +124,19 @@ def equity_by_group(
     within = {n: m for n, m in chosen.items() if n not in _PARTS}
     rows = []
     for place, here in places if within else places[:1]:
+        inside, lived = values[here], people[here]
         for group in people.columns:
-            heads = people[group][here]
+            heads = lived[group]
             total = float(heads.sum())
+            parts: dict[str, float] = {}
+            if zones is not None and place is _ALL and total > 0 and None in chosen.values():
+                parts = _theil_parts(inside, heads, zones)
             for name, measure in (chosen if place is _ALL else within).items():
-                index = measure(values[here], heads) if total > 0 else float("nan")
-                rows.append((place, group, name, total, float(index)))
+                if total > 0:
+                    index = parts[name] if measure is None else float(measure(inside, heads))
+                else:
+                    index = float("nan")
+                rows.append((place, group, name, total, index))
     return pd.DataFrame(rows, columns=["zone", "age_group", "measure", "people", "value"])
 
 
@@ -137,10 +146,11 @@ def _choose(
     poor: str,
     rank_by: pd.Series | None,
     zones: pd.Series | None,
-) -> dict[str, Measure]:
+) -> dict[str, Measure | None]:
+    """Return the measures that are asked for; None: a part of Theil's index."""
     if isinstance(measures, Mapping):
         return dict(measures)
-    known: dict[str, Measure] = dict(MEASURES)
+    known: dict[str, Measure | None] = dict(MEASURES)
     if line is not None:
         for name, power in _POVERTY.items():
             known[name] = partial(fgt_poverty, line=line, power=power, poor=poor)
@@ -149,7 +159,7 @@ def _choose(
     names = list(known) if measures is None else list(measures)
     if zones is not None:
         for part in _PARTS:
-            known[part] = partial(_theil_part, zones=zones, part=part.removeprefix("theil_"))
+            known[part] = None
     needs = {**dict.fromkeys(_POVERTY, "line"), "concentration_index": "rank_by", **dict.fromkeys(_PARTS, "zones")}
     odd = [n for n in names if n not in known]
     if odd:
@@ -166,9 +176,10 @@ def _choose(
     return {n: known[n] for n in names}
 
 
-def _theil_part(values: pd.Series, people: pd.Series, *, zones: pd.Series, part: str) -> float:
-    """Return what of Theil's index lies between, or within, the zones."""
-    return float(getattr(theil_groups(values, people, groups=zones.reindex(values.index)), part))
+def _theil_parts(values: pd.Series, people: pd.Series, zones: pd.Series) -> dict[str, float]:
+    """Return what of Theil's index lies between, and within, the zones."""
+    found = theil_groups(values, people, groups=zones.reindex(values.index))
+    return dict(zip(_PARTS, (found.between, found.within), strict=True))
 
 
 def theil_between_groups(values: pd.Series, people_by_group: pd.DataFrame) -> TheilParts:

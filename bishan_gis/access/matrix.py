@@ -264,7 +264,7 @@ def match_amounts(amounts: pd.Series, *, where: str) -> NDArray[np.float64]:
     numeric = pd.api.types.is_numeric_dtype(amounts.dtype)
     values = amounts.to_numpy(dtype=np.float64, na_value=np.nan) if numeric else np.full(len(amounts), np.nan)
     odd = int((~np.isfinite(values) | (values < 0)).sum())
-    twice = int(amounts.index.duplicated().sum())
+    twice = 0 if amounts.index.is_unique else int(amounts.index.duplicated().sum())
     if odd or twice:
         raise SchemaError(
             f"{where}: {odd} 个值缺失、为负或不是数值,{twice} 个标识重复",

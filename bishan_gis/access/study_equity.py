@@ -82,13 +82,13 @@ def measure_equity(
         facts: dict[str, Any] = dict(zip(_KEYS, key, strict=True))
         unit = facts.pop("unit")
         values = rows.set_index("origin_id")["value"].reindex(people.index).astype(float)
-        known = values[values.notna()]
-        heads = people.loc[known.index]
+        valued = values.notna().to_numpy()
+        known, heads = values[valued], people[valued]
         m = asked[facts["measure_name"]]
         names = [*_INDICES, *(_POVERTY if m.line is not None else [])]
         parts = [_indices(known, heads, names, line=m.line, poor=m.poor).assign(zones="")]
         for kind, zone in places.items():
-            parts.append(_indices(known, heads, _SPLIT, zones=zone.loc[known.index]).assign(zones=kind))
+            parts.append(_indices(known, heads, _SPLIT, zones=zone[valued]).assign(zones=kind))
         out = pd.concat(parts, ignore_index=True).rename(columns={"measure": "index", "people": "people_valued"})
         out["unit"] = np.where(out["index"] == "mean", unit, "")
         out["people"] = out["age_group"].map(people.sum())
