@@ -141,18 +141,27 @@ def contour_windows(
     return polygons[order], of_polygon[order]
 
 
-def _patches(inside: NDArray[np.bool_]) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
+@njit(cache=True, nogil=True)
+def _tiles(seconds, leg_m, cutoff_s, off_m, out):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Mark the tiles in which some grid point is inside."""
+    for i in range(seconds.shape[0]):
+        for j in range(seconds.shape[1]):
+            if seconds[i, j] < cutoff_s and leg_m[i, j] < off_m:
+                out[i // _TILE, j // _TILE] = True
+
+
+def _patches(
+    seconds: NDArray[np.float32], leg_m: NDArray[np.float32], cutoff_s: float, off_m: float
+) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
     """Split a large, mostly empty grid into windows around what is inside.
 
     Groups of tiles that touch stay together and others are a tile away, so no contour is cut.
     """
     from scipy import ndimage
 
-    rows, cols = inside.shape
-    shape = (-(-rows // _TILE), -(-cols // _TILE))
-    padded = np.zeros((shape[0] * _TILE, shape[1] * _TILE), dtype=bool)
-    padded[:rows, :cols] = inside
-    tiles = padded.reshape(shape[0], _TILE, shape[1], _TILE).any(axis=(1, 3))
+    rows, cols = seconds.shape
+    tiles = np.zeros((-(-rows // _TILE), -(-cols // _TILE)), dtype=bool)
+    _tiles(seconds, leg_m, seconds.dtype.type(cutoff_s), leg_m.dtype.type(off_m), tiles)
     group, _ = ndimage.label(tiles, structure=np.ones((3, 3)))
     for number, (r, c) in enumerate(ndimage.find_objects(group), start=1):
         # One tile around, cut to one grid point, so that contours close.
@@ -193,7 +202,7 @@ def contour_surface(
     import shapely
 
     windows = []
-    for part, mine in _patches((seconds < cutoff_s) & (grid.leg_m < grid.off_network_m)):
+    for part, mine in _patches(seconds, grid.leg_m, cutoff_s, grid.off_network_m):
         window = level_field(seconds[part], grid, part, cutoff_s, speed, mine)
         if window is not None:
             windows.append(window)
