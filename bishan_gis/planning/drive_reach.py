@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from bishan_gis.access.place_tables import whole_ms
 from bishan_gis.errors import BishanGisWarning
 
 if TYPE_CHECKING:
@@ -75,8 +76,25 @@ def ground_points(sums: ZoneSums, step_m: float = GROUND_M) -> pd.DataFrame:
     return pd.DataFrame({"origin_id": np.arange(len(at)).astype(str), "x": at[:, 0], "y": at[:, 1]})
 
 
-def _states(sums: ZoneSums, trip: Trip, origins: pd.DataFrame) -> tuple[NDArray[np.bool_], ...]:
-    """Return which origins are reached in time, of which the data cannot tell, and which are off the streets."""
+@dataclass(frozen=True)
+class _Times:
+    """Time from or to the nearest facility without any turn-out, and when the data end [s]; who is off the streets."""
+
+    value_s: NDArray[np.float64]
+    unknown_from_s: NDArray[np.float64]
+    off: NDArray[np.bool_]
+
+    def states(self, trip: Trip) -> tuple[NDArray[np.bool_], ...]:
+        """Return which origins are reached in time, and of which the data cannot tell."""
+        limit = trip.minutes * 60
+        total = (np.rint(self.value_s * 1000) + whole_ms(trip.turnout_min * 60)) / 1000
+        reached = total <= limit
+        # Beyond the edge of the data another facility may be nearer.
+        return reached, ~reached & ~self.off & (self.unknown_from_s <= limit)
+
+
+def _times(sums: ZoneSums, trip: Trip, origins: pd.DataFrame) -> _Times:
+    """Search the way of a trip from every origin, however long it takes."""
     from bishan_gis.access.nearest import nearest_cost
     from bishan_gis.network.costs import edge_costs, load_profile
 
@@ -88,23 +106,53 @@ def _states(sums: ZoneSums, trip: Trip, origins: pd.DataFrame) -> tuple[NDArray[
         warnings.simplefilter("ignore", BishanGisWarning)
         costs = edge_costs(network, load_profile(trip.profile or settings.profile), slope=slope)
     points = results.access_points[results.access_points["service"] == trip.service]
-    points = points.assign(offset_s=trip.turnout_min * 60)
-    limit = trip.minutes * 60
+    points = points[["facility_id", "service", "x", "y"]]
+    # Of one service there is one row for each origin, in their order.
     table = nearest_cost(
-        network,
-        costs,
-        origins,
-        points,
-        search_s=limit,
-        max_snap_m=settings.max_snap_m,
-        direction=trip.direction,
-    ).table.set_index("origin_id")
-    table = table.loc[origins["origin_id"]]
-    reached = (table["status"] == "reached").to_numpy() & (table["value"] <= limit).to_numpy()
-    off = (table["status"] == "off_network").to_numpy(dtype=np.bool_)
-    # Beyond the edge of the data another facility may be nearer.
-    unsure = ~reached & ~off & (table["unknown_from_s"] <= limit).to_numpy()
-    return np.asarray(reached, dtype=np.bool_), np.asarray(unsure, dtype=np.bool_), off
+        network, costs, origins, points, search_s=np.inf, max_snap_m=settings.max_snap_m, direction=trip.direction
+    ).table
+    return _Times(
+        table["value"].to_numpy(np.float64),
+        table["unknown_from_s"].to_numpy(np.float64),
+        (table["status"] == "off_network").to_numpy(np.bool_),
+    )
+
+
+class _Ground:
+    """Points that stand for the ground of a run, in which zones they lie, and times from or to them; each made once."""
+
+    def __init__(self, sums: ZoneSums, step_m: float) -> None:
+        self.sums = sums
+        self.points = ground_points(sums, step_m)
+        self._rows: dict[str, list[NDArray[np.int64]]] = {}
+        self._times: dict[Trip, _Times] = {}
+
+    @classmethod
+    def of(cls, sums: ZoneSums, step_m: float) -> _Ground:
+        """Return the ground of a run, kept with its sums."""
+        kept: dict[float, _Ground] = sums.__dict__.setdefault("_ground", {})
+        if step_m not in kept:
+            kept[step_m] = cls(sums, step_m)
+        return kept[step_m]
+
+    def rows(self, inside: str) -> list[NDArray[np.int64]]:
+        """Return the rows of the points in each zone, or in its part inside a type of control line."""
+        import shapely
+
+        if inside not in self._rows:
+            shapes = self.sums.line_areas(inside) if inside else self.sums.zones["geometry"].to_numpy()
+            shapes = np.full(len(self.sums.zones), shapely.Polygon()) if shapes is None else shapes
+            shapely.prepare(shapes)
+            x, y = self.points["x"].to_numpy(float), self.points["y"].to_numpy(float)
+            self._rows[inside] = [np.flatnonzero(shapely.intersects_xy(shape, x, y)) for shape in shapes]
+        return self._rows[inside]
+
+    def times(self, trip: Trip) -> _Times:
+        """Return the times of a trip; one search will do for every limit and turn-out."""
+        way = replace(trip, minutes=0.0, turnout_min=0.0)
+        if way not in self._times:
+            self._times[way] = _times(self.sums, trip, self.points)
+        return self._times[way]
 
 
 def people_reached(sums: ZoneSums, trip: Trip) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -119,9 +167,10 @@ def people_reached(sums: ZoneSums, trip: Trip) -> tuple[NDArray[np.int64], NDArr
     """
     cells = pd.DataFrame(sums.results.cells)
     origins = cells[["cell_id", "x", "y"]].rename(columns={"cell_id": "origin_id"})
-    reached, unsure, off = _states(sums, trip, origins)
+    times = _times(sums, trip, origins)
+    reached, unsure = times.states(trip)
     people = cells["people"].to_numpy(np.int64)
-    return sums.sum_cells(np.where(reached, people, 0)), sums.sum_cells(np.where(unsure | off, people, 0))
+    return sums.sum_cells(np.where(reached, people, 0)), sums.sum_cells(np.where(unsure | times.off, people, 0))
 
 
 def ground_reached(
@@ -146,24 +195,10 @@ def ground_reached(
         Ground reached, ground of which the data cannot tell, and all of it [km2]: points times the square of their
         spacing. Ground farther from every street than the vehicles' ``max_snap_m`` is not reached.
     """
-    import shapely
-
-    points = ground_points(sums, step_m)
-    x, y = points["x"].to_numpy(float), points["y"].to_numpy(float)
-    if inside:
-        shapes = sums.line_areas(inside)
-        shapes = np.full(len(sums.zones), shapely.Polygon()) if shapes is None else shapes
-    else:
-        shapes = sums.zones["geometry"].to_numpy()
-    key = (trip, step_m)
-    done: dict[tuple[Trip, float], tuple[NDArray[np.bool_], ...]] = sums.__dict__.setdefault("_trips", {})
-    if key not in done:
-        done[key] = _states(sums, trip, points)
-    reached, unsure, _ = done[key]
+    ground = _Ground.of(sums, step_m)
+    reached, unsure = ground.times(trip).states(trip)
     out = np.zeros((3, len(sums.zones)))
-    for i, shape in enumerate(shapes):
-        shapely.prepare(shape)
-        mine = shapely.intersects_xy(shape, x, y)
-        out[:, i] = [(mine & reached).sum(), (mine & unsure).sum(), mine.sum()]
+    for i, mine in enumerate(ground.rows(inside)):
+        out[:, i] = [reached[mine].sum(), unsure[mine].sum(), len(mine)]
     out *= step_m**2 / 1e6
     return out[0], out[1], out[2]

@@ -58,19 +58,14 @@ def class_bounds(standards: pd.DataFrame) -> pd.DataFrame:
     >>> class_bounds(load_standards())["capacity"].tolist()
     [0.0, 1000.0, 5000.0, 23000.0, 90000.0]
     """
+    said = _values_by_class(load_standards()) | _values_by_class(standards)
 
-    def value(kind: str, indicator: str, how: str) -> float:
-        for given in (standards, None):
-            table = load_standards() if given is None else given
-            if "class" in table.columns:
-                rows = table[(table["class"] == kind) & (table["indicator"] == indicator) & table["value"].notna()]
-                if len(rows):
-                    return float(rows["value"].agg(how))
-        return float("nan")
+    def values(kind: str, indicator: str) -> list[float]:
+        return said.get((kind, indicator), [float("nan")])
 
-    area = [0.0, *(value(c, "site_m2", "min") for c in CLASSES[1:])]
-    heads = [0.0, area[1] / value("short", "per_person_m2", "max")]
-    heads += [value(c, "capacity", "max") for c in CLASSES[1:-1]]
+    area = [0.0, *(min(values(c, "site_m2")) for c in CLASSES[1:])]
+    heads = [0.0, area[1] / max(values("short", "per_person_m2"))]
+    heads += [max(values(c, "capacity")) for c in CLASSES[1:-1]]
     out = pd.DataFrame({"area_m2": area, "capacity": heads}, index=list(CLASSES))
     if not (out.diff().iloc[1:] > 0).all(axis=None):
         shown = ", ".join(f"{c} {a:g} m2 / {n:g}" for c, a, n in out.itertuples())
@@ -79,6 +74,16 @@ def class_bounds(standards: pd.DataFrame) -> pd.DataFrame:
             f"standards: areas or capacities of the shelter classes do not rise from class to class ({shown}); "
             "check standards.override or the table",
         )
+    return out
+
+
+def _values_by_class(standards: pd.DataFrame) -> dict[tuple[str, str], list[float]]:
+    """Return the values of standards by class and indicator."""
+    out: dict[tuple[str, str], list[float]] = {}
+    if "class" in standards.columns:
+        rows = standards[standards["class"].isin(CLASSES) & standards["value"].notna()]
+        for kind, indicator, value in rows[["class", "indicator", "value"]].itertuples(index=False):
+            out.setdefault((str(kind), str(indicator)), []).append(float(value))
     return out
 
 

@@ -105,13 +105,17 @@ class ZoneSums:
             return None
         return self.sum_cells(self.results.cells[list(parts)].sum(axis=1).to_numpy(np.int64))
 
+    @cached_property
+    def _services(self) -> NDArray[np.str_]:
+        return np.asarray(self.results.facilities["service"].to_numpy(str))
+
     def has(self, service: str) -> bool:
         """Say whether the run studied a service."""
         return service in self.results.services.index
 
     def of_service(self, service: str) -> NDArray[np.bool_]:
         """Return which facilities give a service."""
-        return np.asarray(self.results.facilities["service"].to_numpy(str) == service, dtype=np.bool_)
+        return np.asarray(self._services == service, dtype=np.bool_)
 
     def covered(self, service: str, minutes: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the people within some minutes on foot of a service, and those for whom the data cannot tell."""
