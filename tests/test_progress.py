@@ -34,7 +34,7 @@ def long_tasks():
     ask, circles = (network, costs), {"cutoffs_s": [200, 400], "people": homes}
     seats, people = places.set_index("facility_id")["seats"], homes.set_index("origin_id")["people"]
     return {
-        "snap_points": lambda **o: bg.snap_points(network, xy["x"], xy["y"], max_snap_m=99, **o).leg_m,
+        "snap_points": lambda **o: bg.snap_points(grid_network(6, seed=3), xy["x"], xy["y"], max_snap_m=99, **o).leg_m,
         "nearest_cost": lambda **o: bg.nearest_cost(*ask, homes, places, **o).table,
         "k_nearest": lambda **o: bg.k_nearest(*ask, homes, places, k=2, **o),
         "travel_matrix": lambda **o: bg.travel_matrix(*ask, homes, goals, cutoff_s=900, **o),

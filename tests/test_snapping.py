@@ -236,3 +236,17 @@ def test_the_surface_of_the_life_circles_knows_junctions(seed):
     mine = time_surface(network, costs, grid, dist, here)[near]
     assert ((mine < FAR) == (exact < NOT_REACHED)).all()
     assert np.abs(mine - exact / 1000)[mine < FAR].max(initial=0) < 0.01
+
+
+def test_points_snapped_before_are_told_apart_by_place_distance_and_traveller():
+    network, homes = _estate(), _frame(("fenced", 130, 40), ("street", 600, 12))
+    at, ask = (homes["x"], homes["y"]), {"max_snap_m": 100, "island_m": 0}
+    first = snap_points(network, *at, **ask)
+    first.leg_m[:] = -1
+    again = snap_points(network, *at, **ask)
+    assert again.leg_m.tolist() == [10, 12]
+    assert snap_points(network, homes["x"], homes["y"] + 1, **ask).leg_m.tolist() == [11, 13]
+    assert snap_points(network, *at, max_snap_m=11, island_m=0).leg_m.tolist() == [10, np.inf]
+    assert snap_points(network, *at, max_snap_m=100, island_m=200).leg_m.tolist() == [40, 12]
+    usable = np.array([True, False, True, True, True])
+    assert snap_points(network, *at, **ask, usable=usable).leg_m[1] > 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from threading import Lock
@@ -24,6 +25,8 @@ __all__ = ["OFF_NETWORK", "EdgeTree", "Entries", "Snaps", "enterable", "entries"
 OFF_NETWORK = -1
 #: Travellers (masks of usable edges) whose trees are kept per network.
 _KEPT = 4
+#: Sets of points whose places on the streets are kept per traveller.
+_KEPT_POINTS = 4
 #: Points snapped at once: a second's work can be counted, and ended.
 _AT_ONCE = 4096
 
@@ -196,6 +199,7 @@ class Entries:
         self.enter.setflags(write=False)
         self.island.setflags(write=False)
         self._trees: dict[bool, EdgeTree] = {}
+        self._snapped: OrderedDict[tuple[float, bytes], Snaps] = OrderedDict()
         self._lock = Lock()
 
     def tree(self, network: Network, *, settled: bool) -> EdgeTree:
@@ -214,6 +218,41 @@ class Entries:
                 among = self.enter & ~self.island if key else self.enter
                 self._trees[key] = EdgeTree(network, np.flatnonzero(among))
             return self._trees[key]
+
+    def snapped(
+        self, points: NDArray[np.float64], max_snap_m: float, snap: Callable[[], Snaps], step: Callable[[int], None]
+    ) -> Snaps:
+        """Return where points meet the streets; the last sets of points are known by their coordinates.
+
+        Parameters
+        ----------
+        points : ndarray of float64, shape (2, k)
+            Coordinates [m].
+        max_snap_m : float
+            Farther points are off the network [m].
+        snap : callable
+            Finds it out, and counts the points.
+        step : callable
+            Called with the number of points where they are known.
+
+        Returns
+        -------
+        Snaps
+            Arrays of the caller's own.
+        """
+        key = (float(max_snap_m), blake2b(points.tobytes(), digest_size=16).digest())
+        with self._lock:
+            known = self._snapped.get(key)
+        if known is None:
+            known = snap()
+        else:
+            step(len(known))
+        with self._lock:
+            self._snapped[key] = known
+            self._snapped.move_to_end(key)
+            while len(self._snapped) > _KEPT_POINTS:
+                self._snapped.popitem(last=False)
+        return known.take(np.arange(len(known)))
 
 
 _KNOWN: WeakKeyDictionary[Network, OrderedDict[tuple[float, bytes], Entries]] = WeakKeyDictionary()
@@ -312,22 +351,35 @@ def snap_points(
     >>> snaps.edge.tolist(), snaps.leg_m.tolist(), snaps.n_moved
     ([0], [20.0], 1)
     """
-    import shapely
-
     least = network.island_m if island_m is None else island_m
     for name, value, fits in (("island_m", least, least >= 0), ("max_snap_m", max_snap_m, max_snap_m > 0)):
         if not fits:
             zh, en = ("不小于", "0 or more") if name == "island_m" else ("大于", "more than 0")
             raise InputError(f"{name} = {value}: 须为{zh} 0 的米数", f"{name} = {value}: must be {en} metres")
-    points: Any = shapely.points(_numbers(x, "x"), _numbers(y, "y"))
+    at = np.stack([_numbers(x, "x"), _numbers(y, "y")])
     where = entries(network, usable, island_m=least)
+    with counting(progress, at.shape[1], "snapping") as step:
+        return where.snapped(at, max_snap_m, lambda: _snap(network, where, at, max_snap_m, least, step), step)
+
+
+def _snap(
+    network: Network,
+    where: Entries,
+    at: NDArray[np.float64],
+    max_snap_m: float,
+    least: float,
+    step: Callable[[int], None],
+) -> Snaps:
+    """Snap points to the nearest street, and those at an island to the nearest that belongs to none."""
+    import shapely
+
+    points: Any = shapely.points(*at)
     tree = where.tree(network, settled=False)
-    with counting(progress, len(points), "snapping") as step:
-        parts = [points[a : a + _AT_ONCE] for a in range(0, len(points), _AT_ONCE)] or [points]
-        found = []
-        for part in parts:
-            found.append(tree.nearest(part, max_snap_m))
-            step(len(part))
+    parts = [points[a : a + _AT_ONCE] for a in range(0, len(points), _AT_ONCE)] or [points]
+    found = []
+    for part in parts:
+        found.append(tree.nearest(part, max_snap_m))
+        step(len(part))
     snaps = Snaps(*(np.concatenate([getattr(s, name) for s in found]) for name in ("edge", "fraction", "leg_m")))
     if not where.has_islands:
         return snaps if least == 0 else replace(snaps, moved=np.zeros(len(snaps), dtype=np.bool_))
