@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.network.graph import Network
     from bishan_gis.network.snap import Snaps
+    from bishan_gis.network.star import EdgePlaces
 
 __all__ = ["facility_circles", "service_areas", "travel_time_surface", "union_areas"]
 
@@ -193,6 +194,17 @@ def facility_circles(
     work = list(keys.itertuples(index=False, name=None))
     chunks = np.array_split(np.arange(len(work)), max(len(work) // _BATCH, 1))
     everyone = np.zeros(costs.n_states, dtype=np.int32)
+    living = np.flatnonzero(origins.edge >= 0)
+    ends = network.edge_u[origins.edge[living]], network.edge_v[origins.edge[living]]
+
+    def count(near: NDArray[np.int32], own: NDArray[np.int32], here: EdgePlaces, dist: NDArray[np.int32]) -> list[int]:
+        """Count the people within each cutoff: they live on edges that end where the search came, or on its own."""
+        at_hand = np.zeros(network.n_nodes, dtype=np.bool_)
+        for nodes in (costs.state_node[near], network.edge_u[own], network.edge_v[own]):
+            at_hand[nodes] = True
+        rows = living[at_hand[ends[0]] | at_hand[ends[1]]]
+        time_ms, _ = nearest_on_edges(network, costs, origins.take(rows), here, dist, everyone)
+        return [int(people[rows[time_ms <= whole_ms(cutoff)]].sum()) for cutoff in cutoffs_s]
 
     def draw(chunk: NDArray[np.int64]) -> list[tuple[str, str, float, int, shapely.MultiPolygon]]:
         dist = np.full(costs.n_states, NOT_REACHED, dtype=np.int32)
@@ -212,12 +224,11 @@ def facility_circles(
             here = by_edge(network, costs, destinations.take(rows))
             box = _window(network, costs, grid, near, limit - dist[near], destinations.edge[rows], limit)
             seconds = time_surface(network, costs, grid, dist, here, box=box)
-            time_ms, _ = nearest_on_edges(network, costs, origins, here, dist, everyone)
+            inside_of = count(near, destinations.edge[rows], here, dist)
             dist[near] = NOT_REACHED
-            for cutoff in cutoffs_s:
+            for cutoff, inside in zip(cutoffs_s, inside_of, strict=True):
                 window = level_field(seconds, grid, box, cutoff, speed)
                 if window is not None:
-                    inside = int(people[time_ms <= whole_ms(cutoff)].sum())
                     rows_out.append((facility_id, service, cutoff / 60, inside))
                     fields.append(window[0])
                     corners.append(window[1])
