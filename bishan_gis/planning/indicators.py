@@ -84,18 +84,27 @@ def evaluate_indicators(
     sums = sums or ZoneSums.of(results)
     standards = study_standards(results.study) if standards is None else standards
     columns: dict[str, list[Any]] = {c: [] for c in _COLUMNS}
-    chosen = standards if ids is None else standards[standards["id"].isin(list(ids))]
-    for _, row in chosen.iterrows():
-        rule = RULES.get(row["indicator"])
-        measured = row["indicator"] in _WITHIN
-        if rule is None or (measured and row["value"] != row["value"]):
-            answer: Any = Missing(f"需要数据: {row['indicator']}", f"needs data: {row['indicator']}")
-        else:
-            answer = rule(sums, row, standards)
-        if isinstance(answer, Missing):
-            answer = _untold(sums, answer)
-        _add_rows(columns, sums, row, answer)
+    at = np.arange(len(standards)) if ids is None else np.flatnonzero(standards["id"].isin(list(ids)))
+    # The policy and the pages ask alike: what a row of a table says of a run is worked out once.
+    marks = pd.util.hash_pandas_object(standards, index=False).to_numpy()
+    whole = marks.tobytes()
+    known: dict[tuple[bytes, int], Computed | _Untold] = sums.__dict__.setdefault("_answers", {})
+    for mark, (_, row) in zip(marks[at], standards.iloc[at].iterrows(), strict=True):
+        key = (whole, int(mark))
+        if key not in known:
+            known[key] = _answer(sums, row, standards)
+        _add_rows(columns, sums, row, known[key])
     return pd.DataFrame(columns)
+
+
+def _answer(sums: ZoneSums, row: pd.Series, standards: pd.DataFrame) -> Computed | _Untold:
+    rule = RULES.get(row["indicator"])
+    measured = row["indicator"] in _WITHIN
+    if rule is None or (measured and row["value"] != row["value"]):
+        answer: Any = Missing(f"需要数据: {row['indicator']}", f"needs data: {row['indicator']}")
+    else:
+        answer = rule(sums, row, standards)
+    return _untold(sums, answer) if isinstance(answer, Missing) else answer
 
 
 @dataclass(frozen=True)
