@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bishan_gis.crs import WGS84, reproject
 from bishan_gis.errors import OutputError
 
 if TYPE_CHECKING:
@@ -239,9 +240,8 @@ def write_gpkg(layers: Mapping[str, gpd.GeoDataFrame], path: Path) -> None:
         for name, frame in layers.items():
             if len(frame) == 0:
                 continue
-            pyogrio.write_dataframe(
-                frame.to_crs(4326), path, layer=name, driver="GPKG", append=path.exists(), SPATIAL_INDEX="YES"
-            )
+            shown = frame.set_geometry(reproject(frame.geometry, WGS84))
+            pyogrio.write_dataframe(shown, path, layer=name, driver="GPKG", append=path.exists(), SPATIAL_INDEX="YES")
     except (OSError, RuntimeError) as err:
         raise OutputError(f"无法写入 {path.name}: {err}", f"cannot write {path.name}: {err}") from err
     finally:

@@ -61,6 +61,8 @@ def coverage(
     Covered is what reaches the service within the cutoff, inclusive. Unknown is what is not covered and
     either lies off the network or could walk out of the data within the cutoff. The rest is certainly not covered.
     """
+    from scipy.sparse import csr_array
+
     check_columns(access, ["origin_id", "service", "value", "status", "unknown_from_s"], where="access")
     groups = list(age_groups)
     people = np.column_stack([cells[list(age_groups[g])].sum(axis=1).to_numpy(np.int64) for g in groups])
@@ -75,14 +77,15 @@ def coverage(
                 f"coverage: {int((place < 0).sum())} 个单元 ({lost} 人) 不属于任何 {kind};请检查分区",
                 f"coverage: {int((place < 0).sum())} cells ({lost} people) lie in no {kind}; check the zones",
             )
-        total = _sum_by(place, people, len(rows))
+        by_zone = csr_array((np.ones_like(place), (place, np.arange(len(place)))), shape=(len(rows), len(place)))
+        total = by_zone @ people
         sums = np.empty((2, len(cutoffs_min), len(services), *total.shape), dtype=np.int64)
         for c, cutoff in enumerate(cutoffs_min):
             may_leave = (wide["leave"] <= cutoff * 60) | wide["off"]
             for i, value in enumerate(wide["value"]):
                 covered = value <= cutoff * 60
-                sums[0, c, i] = _sum_by(place, people * covered[:, None], len(rows))
-                sums[1, c, i] = _sum_by(place, people * (~covered & may_leave)[:, None], len(rows))
+                sums[0, c, i] = by_zone @ (people * covered[:, None])
+                sums[1, c, i] = by_zone @ (people * (~covered & may_leave)[:, None])
         frames.append(_rows(kind, rows, services, [float(c) for c in cutoffs_min], groups, total, sums))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COVERAGE))
 
@@ -128,12 +131,6 @@ def _by_service(access: pd.DataFrame, cell_ids: NDArray[np.object_]) -> tuple[di
         leave[at[rows]] = columns["unknown_from_s"][rows]
         off[at[rows]] = columns["status"][rows] == "off_network"
     return {"value": value, "leave": leave, "off": off}, services
-
-
-def _sum_by(place: NDArray[np.int64], values: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    # People are whole numbers far below 2**53: sums of floats are exact.
-    sums = [np.bincount(place, weights=column, minlength=n) for column in values.T]
-    return np.column_stack(sums).astype(np.int64)
 
 
 def radius_coverage(cells: pd.DataFrame, facilities: pd.DataFrame, *, radii_m: Sequence[float]) -> pd.DataFrame:
