@@ -153,7 +153,7 @@ def check_study_crs(crs: CRS, lonlat_bounds: tuple[float, float, float, float], 
     west, south, east, north = lonlat_bounds
     lon, lat = (west + east) / 2, (south + north) / 2
     d = 0.01
-    x, y = Transformer.from_crs(WGS84, crs, always_xy=True).transform([lon, lon, lon], [lat - d, lat + d, lat])
+    x, y = to_working([lon, lon, lon], [lat - d, lat + d, lat], crs)
     if not np.all(np.isfinite([*x, *y])):
         scale = np.inf
     else:

@@ -187,7 +187,8 @@ def category_times(
             f"required 须列出服务 ({len(wanted)} 项),absent 须为 error 或 missing (现为 {absent!r})",
             f"required must name services ({len(wanted)} do), absent must be error or missing (it is {absent!r})",
         )
-    origins = pd.Index(access["origin_id"].unique(), name="origin_id")
+    at, ids = pd.factorize(access["origin_id"], use_na_sentinel=False)
+    origins = pd.Index(ids, name="origin_id")
     names = list(dict.fromkeys(s for group in wanted.values() for s in group))
     present = set(access["service"].unique())
     lost = [s for s in names if s not in present]
@@ -201,9 +202,9 @@ def category_times(
             + (f", did you mean {', '.join(hints)}?" if hints else "")
             + "; if there is no such facility, use absent='missing'",
         )
-    here = access[access["service"].isin(names)]
-    row = pd.Index(names).get_indexer(pd.Index(here["service"]))
-    column = origins.get_indexer(pd.Index(here["origin_id"]))
+    row = pd.Index(names).get_indexer(pd.Index(access["service"]))
+    here = row >= 0
+    row, column = row[here], at[here]
     count = np.bincount(row * len(origins) + column, minlength=len(names) * len(origins)).reshape(len(names), -1)
     wrong = int((count[[s in present for s in names]] != 1).sum())
     if wrong:
@@ -212,9 +213,8 @@ def category_times(
             f"access: {wrong} pairs of origin and service have no row or several; each must have one",
         )
     value = np.full((len(names), len(origins)), np.nan)
-    value[row, column] = here["value"].to_numpy(dtype=np.float64, na_value=np.nan)
+    value[row, column] = access["value"].to_numpy(dtype=np.float64, na_value=np.nan)[here]
     off = np.zeros(len(origins), dtype=bool)
-    at = origins.get_indexer(pd.Index(access["origin_id"]))
     leave = np.full(len(origins), np.inf)
     np.fmin.at(leave, at, access["unknown_from_s"].to_numpy(dtype=np.float64, na_value=np.nan))
     off[at[(access["status"] == "off_network").to_numpy()]] = True
