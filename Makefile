@@ -13,7 +13,7 @@ run: $(VENV)/.run ## set up and run the Bishan study: maps/ and data/processed/
 	$(BIN)/bishan-gis run $(STUDY)
 
 test: $(VENV)/.test chromium ## set up and run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 check: $(VENV)/.test ## style, types, docstrings, layers of the house
 	$(BIN)/ruff check .

@@ -10,18 +10,31 @@ ROOT = Path(__file__).parent.parent
 CHROMIUM = "/usr/bin/chromium"
 
 
+#: Files whose tests look at the run of the embedded study: one process makes it once for all of them.
+WHOLE = ("test_browser_bishan.py", "test_policy.py", "test_run.py", "test_standards.py", "test_whatif.py")
 #: What takes minutes begins first, so that no process waits for another at the end.
-LONG = ("bishan", "test_stages.py", "test_crash.py", "test_study_data.py", "test_browser_frame.py", "test_project.py")
+LONG = (*WHOLE, "test_stages.py", "test_study_data.py", "test_crash.py", "test_browser_pages.py", "test_project.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a file to one process, and all files of `WHOLE` to the same one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return "whole" if Path(file).name in WHOLE else file
+
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items):
-    """Keep what looks at the run of the embedded study in one process, so that it is made once; else go by files."""
-    place = {}
+    """Begin with what takes minutes; whoever looks at the run of the embedded study must be of `WHOLE`."""
     for item in items:
-        whole = "bishan_results" in getattr(item, "fixturenames", ())
-        place[item] = "bishan" if whole else item.path.name
-        item.add_marker(pytest.mark.xdist_group(place[item]))
-    items.sort(key=lambda item: LONG.index(place[item]) if place[item] in LONG else len(LONG))
+        if "bishan_results" in getattr(item, "fixturenames", ()) and not list(item.iter_markers("skipif")):
+            assert item.path.name in WHOLE, f"{item.path.name} looks at the run of the embedded study: add it to WHOLE"
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")
