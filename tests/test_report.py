@@ -31,7 +31,7 @@ from bishan_gis.output.report.lead_map import lead_map
 from bishan_gis.output.report.pdf import drawable, fixed_day
 from bishan_gis.output.report.pictures import map_pictures
 from bishan_gis.output.report.source import Source, in_language
-from bishan_gis.output.report.words import clean, load_words
+from bishan_gis.output.words import clean, load_words
 from bishan_gis.sources.report_files import ReportFiles, load_report_files
 
 ROOT = Path(__file__).parent.parent

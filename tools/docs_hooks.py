@@ -101,7 +101,7 @@ def standards_table(lang: str = "zh") -> str:
 
 def _unit(row: dict[str, str], *, zh: bool) -> str:
     from bishan_gis.chinese import cite_zh
-    from bishan_gis.output.report.words import unit_words
+    from bishan_gis.output.words import unit_words
 
     of = row["denominator"]
     parts = [row["unit"], of] if not zh else [unit_words(row["unit"], "zh") if row["unit"] else "", cite_zh(of)]

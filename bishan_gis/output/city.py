@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pandas as pd
 
-from bishan_gis.output.files import Staging
+from bishan_gis.output.files import Staging, relative_link
 from bishan_gis.output.labels import load_labels
 from bishan_gis.output.maps import numbers as fmt
 from bishan_gis.output.maps.elements import asset
@@ -226,10 +224,8 @@ def write_city(
 
 
 def _link(page: str, folder: Path) -> str:
-    """Return the address of a page from the report, so that both can be moved together; "" where there is none."""
-    if not page or not Path(page).is_file():
-        return ""
-    return quote(Path(os.path.relpath(page, folder.resolve())).as_posix())
+    """Return the address of a page from the report; "" where there is none."""
+    return relative_link(Path(page), folder) if page and Path(page).is_file() else ""
 
 
 def _page(districts: list[dict[str, Any]], table: pd.DataFrame, record: Mapping[str, Any], lang: str) -> str:

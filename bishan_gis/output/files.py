@@ -14,15 +14,40 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
 from bishan_gis.errors import BishanGisError, OutputError
 from bishan_gis.sources.datasets import file_sha256
 from bishan_gis.sources.journal import HIDDEN, Move, commit_set, hold, locked
 
-__all__ = ["Staging"]
+__all__ = ["Staging", "relative_link"]
 
 #: Packages whose errors, while outputs are written, are of the place and not of the program.
 _WRITERS = ("pyogrio", "rasterio", "sqlite3", "xlsxwriter")
+
+
+def relative_link(target: Path, folder: Path) -> str:
+    """Return the address of a file or folder for a page in `folder`, so that both can be moved together.
+
+    Parameters
+    ----------
+    target, folder : pathlib.Path
+        What is linked, and where the page lies.
+
+    Returns
+    -------
+    str
+        As a link in a page; "" where there is no way from one to the other: another drive.
+
+    Examples
+    --------
+    >>> relative_link(Path("maps/总览 1.html"), Path("data/report"))
+    '../../maps/%E6%80%BB%E8%A7%88%201.html'
+    """
+    try:
+        return quote(Path(os.path.relpath(target.resolve(), folder.resolve())).as_posix())
+    except ValueError:
+        return ""
 
 
 class Staging:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from markupsafe import Markup
 
-from bishan_gis.output.files import Staging
+from bishan_gis.output.files import Staging, relative_link
 from bishan_gis.output.labels import Labels, load_labels
 from bishan_gis.output.maps.page import template
 from bishan_gis.places.classes import load_classes
@@ -32,7 +30,9 @@ def _links(study: Study, words: Labels) -> tuple[list[dict[str, str]], list[dict
         plans.append({"href": "compare.html", "title": words("page_compare"), "text": words("idx_compare_text")})
 
     def link(file: Path, text: str) -> None:
-        loads.append({"href": quote(Path(os.path.relpath(file, maps)).as_posix()), "text": text})
+        href = relative_link(file, maps)
+        if href:
+            loads.append({"href": href, "text": text})
 
     for kind in ("html", "pdf", "docx"):
         name = f"report_{words.lang}.{kind}"

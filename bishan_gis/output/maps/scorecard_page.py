@@ -39,7 +39,7 @@ def _shares(context: Context, services: list[dict[str, Any]]) -> list[dict[str, 
 
 def _elements(context: Context) -> list[dict[str, Any]]:
     """Return the policy as the page tells it."""
-    from bishan_gis.output.report.words import load_words, tidy, unit_words
+    from bishan_gis.output.words import load_words, tidy, unit_words
 
     english = context.labels.lang == "en"
     works = load_words("en") if english else {}

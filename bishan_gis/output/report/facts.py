@@ -12,7 +12,7 @@ from bishan_gis.output.report.policy import policy_facts
 from bishan_gis.output.report.source import Source, in_language
 from bishan_gis.output.report.summary import find_findings, headlines
 from bishan_gis.output.report.tables import coverage_tables, zone_tables
-from bishan_gis.output.report.words import clean
+from bishan_gis.output.words import clean
 
 if TYPE_CHECKING:
     from bishan_gis.results import Results

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from bishan_gis.errors import InputError
-from bishan_gis.output.files import Staging
+from bishan_gis.output.files import Staging, relative_link
 from bishan_gis.output.report.facts import report_facts
 from bishan_gis.output.report.html import render_html
 from bishan_gis.output.report.pdf import render_pdf
@@ -54,12 +52,8 @@ def check_formats(formats: Sequence[str]) -> list[str]:
 def _maps_href(results: Results, folder: Path) -> str:
     """Return the way from the report to the map pages of the study, where they are; else nothing."""
     maps = results.study.maps
-    if not (maps / "index.html").is_file():
-        return ""
-    try:
-        return quote(Path(os.path.relpath(maps.resolve(), folder.resolve())).as_posix()) + "/"
-    except ValueError:  # another drive
-        return ""
+    link = relative_link(maps, folder) if (maps / "index.html").is_file() else ""
+    return f"{link}/" if link else ""
 
 
 def write_report(

@@ -8,7 +8,7 @@ import numpy as np
 
 from bishan_gis.output.report import figures as fig
 from bishan_gis.output.report.tables import make_table
-from bishan_gis.output.report.words import tidy
+from bishan_gis.output.words import tidy
 
 if TYPE_CHECKING:
     from bishan_gis.output.report.figures import Cell

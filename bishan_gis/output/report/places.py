@@ -10,7 +10,7 @@ import numpy as np
 from bishan_gis.output.maps.pages import land_class
 from bishan_gis.output.report import figures as fig
 from bishan_gis.output.report.tables import make_table
-from bishan_gis.output.report.words import tidy
+from bishan_gis.output.words import tidy
 from bishan_gis.planning.gap_words import gap_sentence
 
 if TYPE_CHECKING:

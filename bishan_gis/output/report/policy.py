@@ -11,7 +11,7 @@ from bishan_gis.crs import areas_km2
 from bishan_gis.output.maps.policy_links import deciding_standards, element_page
 from bishan_gis.output.report import figures as fig
 from bishan_gis.output.report.element_maps import small_map
-from bishan_gis.output.report.words import tidy, unit_words
+from bishan_gis.output.words import tidy, unit_words
 
 if TYPE_CHECKING:
     from bishan_gis.output.report.figures import Cell

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bishan_gis.chinese import cite_zh
 from bishan_gis.output.maps.context import Context
-from bishan_gis.output.report.words import load_words
+from bishan_gis.output.words import load_words
 
 if TYPE_CHECKING:
     from bishan_gis.output.labels import Labels
