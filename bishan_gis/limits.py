@@ -23,10 +23,10 @@ __all__ = ["PER", "Estimate", "available_memory_mb", "check_limits", "estimate"]
 #: Part -> (memory [MB], time [s]) per unit: a run as such, a megabyte of ``.osm.pbf``, a million pairs of cell and
 #: service, a million points of the grid, a megabyte of further inputs.
 PER: dict[str, tuple[float, float]] = {
-    "base": (390.0, 5.0),
+    "base": (395.0, 6.5),
     "streets": (25.0, 0.6),
-    "pairs": (90.0, 4.0),
-    "grid": (130.0, 4.0),
+    "pairs": (113.0, 7.0),
+    "grid": (163.0, 5.0),
     "inputs": (8.0, 0.2),
 }
 #: A megabyte of each as megabytes of pbf.
