@@ -106,17 +106,19 @@ def find_facilities(
     is_layer = isinstance(source, gpd.GeoDataFrame)
     objects = _layer_objects(source, name) if isinstance(source, gpd.GeoDataFrame) else _osm_objects(source)
     places: list[int] = []
+    # In an extract equal tags are one dictionary: what they say is found out once.
+    known: dict[int, tuple[bool, str, list[str], bool]] = {}
     for place, (object_id, raw_id, tags) in enumerate(objects):
-        if not (declared or is_layer or matcher.may_be(tags)):
+        if is_layer or id(tags) not in known:
+            known[id(tags)] = _match(matcher, tags, wanted=bool(declared) or is_layer)
+        wanted, title, found, doubtful = known[id(tags)]
+        if not wanted:
             continue
-        title = clean_name(tags.get("name") or tags.get("name:zh"))
         if raw_id in declared:
             known_rows.add(raw_id)
             found, doubtful = [s for s in declared[raw_id] if s], False
         elif is_layer and tags.get("service"):
             found, doubtful = [v.strip() for v in tags["service"].split(";") if v.strip()], False
-        else:
-            found, doubtful = matcher.find(tags, title)
         if doubtful:
             unclear.append(object_id)
         for service in found:
@@ -157,6 +159,14 @@ def find_facilities(
     frame.attrs["left_out"] = {"unclear_service": len(unclear)} if unclear else {}
     frame.attrs["unclear"] = sorted(unclear)
     return frame
+
+
+def _match(matcher: Matcher, tags: Mapping[str, str], *, wanted: bool) -> tuple[bool, str, list[str], bool]:
+    """Return whether tags are looked at, the name they give, the services they mean, and whether that is in doubt."""
+    if not wanted and not matcher.may_be(tags):
+        return False, "", [], False
+    title = clean_name(tags.get("name") or tags.get("name:zh"))
+    return (True, title, *matcher.find(tags, title))
 
 
 def _declared(services: pd.DataFrame | None) -> dict[str, list[str]]:
