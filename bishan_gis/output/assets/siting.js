@@ -87,7 +87,7 @@
       app.headline(fmt.people(p.new) + " " + app.t("people"), app.t("sit_caption", { n: list.length, service: p.name, min: p.cutoff,
         who: age.key === "all" ? "" : p.ageName }), [
         [app.t("sit_left") + " ", el("b", "", fmt.people(Object.values(p.left).reduce((a, b) => a + b, 0))), " / " + fmt.exact(p.people) + " " + app.t("people")],
-        [app.t(p.status === "optimal" ? "sit_optimal" : p.status === "infeasible" ? "sit_infeasible" : "sit_limit", { g: (100 * (p.gap || 0)).toFixed(1) }), " · " + p.model],
+        [app.t(p.status === "optimal" ? "sit_optimal" : p.status === "infeasible" ? "sit_infeasible" : "sit_limit", { g: (100 * (p.gap || 0)).toFixed(1) }), " · " + app.t("sit_model_" + p.model)],
       ]);
       document.getElementById("headline").dataset.numbers = [p.people, p.new, ...list.map((i) => d.new[i])].join(",");
       const items = list.map((i) => {
