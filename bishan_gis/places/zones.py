@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bishan_gis.study import Directions
 
 __all__ = ["UNASSIGNED", "ZONE_COLUMNS", "assign_zone", "build_zones", "zone_columns", "zone_of"]
+__all__ += ["zone_repeats", "zones_called"]
 
 #: Zone id of what no direction takes.
 UNASSIGNED = "unassigned"
@@ -272,6 +273,33 @@ def _largest_share(towns: gpd.GeoDataFrame, own: gpd.GeoDataFrame) -> NDArray[np
     ids = own["zone_id"].to_numpy(dtype=object)
     best = ids[area.argmax(axis=1)]
     return np.where(area.max(axis=1) > 0, best, UNASSIGNED).astype(object)
+
+
+def zones_called(zones: pd.DataFrame, called: str) -> list[str]:
+    """Return the ids of the zones that are meant: of several with one name, the one whose id it is too, else all.
+
+    Parameters
+    ----------
+    zones : pandas.DataFrame
+        ``zone_id, name``.
+    called : str
+        Id or name.
+
+    Examples
+    --------
+    >>> zones = pd.DataFrame({"zone_id": ["1", "2", "3"], "name": ["南", "新民", "新民"]})
+    >>> [zones_called(zones, called) for called in ("1", "南", "新民", "北")]
+    [['1'], ['1'], ['2', '3'], []]
+    """
+    ids = zones["zone_id"].astype(str)
+    named = ids[zones["name"].astype(str) == called].tolist()
+    return [called] if (ids == called).any() and (len(named) < 2 or called in named) else named
+
+
+def zone_repeats(called: str, ids: list[str]) -> tuple[str, str]:
+    """Return what is said, in both languages, where :func:`zones_called` found several."""
+    shown = ", ".join(ids)
+    return f"zone {called} 重名,请写编号: {shown}", f"zone {called} is the name of several: {shown}"
 
 
 def zone_columns(zones: pd.DataFrame) -> dict[str, str]:

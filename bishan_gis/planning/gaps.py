@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.errors import InputError
+from bishan_gis.places.zones import zone_repeats, zones_called
 from bishan_gis.planning.gap_areas import GapAreas
 from bishan_gis.planning.gap_cells import CellGaps, cell_gaps
 from bishan_gis.planning.gap_describe import describe_areas, known_barriers, township_names
@@ -263,19 +264,13 @@ def select(
     """
     problems: list[tuple[str, str]] = []
     judged = targets[targets["level_min"] > 0]
-    named: dict[str, list[str]] = {}
-    for ident, name in zip(results.zones["zone_id"].astype(str), results.zones["name"].astype(str), strict=True):
-        named.setdefault(name, []).append(ident)
-    ids = {**{n: i[-1] for n, i in named.items()}, **{str(i): str(i) for i in results.zones["zone_id"]}}
-    for one in zones:
-        several = named.get(one, [])
-        if len(several) > 1 and one not in several:
-            shown = ", ".join(several)
-            problems.append((f"zone {one} 重名,请写编号: {shown}", f"zone {one} is the name of several: {shown}"))
+    called = {one: zones_called(results.zones, one) for one in zones}
+    problems += [zone_repeats(one, ids) for one, ids in called.items() if len(ids) > 1]
+    names = dict.fromkeys([*results.zones["name"].astype(str), *results.zones["zone_id"].astype(str)])
     known: list[tuple[str, list[Any], list[Any]]] = [
         ("service", services, list(judged["service"])),
         ("level", levels, sorted(set(judged["level_min"]))),
-        ("zone", zones, list(ids)),
+        ("zone", zones, list(names)),
     ]
     for what, asked, there in known:
         lost = [a for a in asked if a not in there]
@@ -294,7 +289,7 @@ def select(
         raise InputError(zh, en)
     cells = results.cells
     if zones:
-        wanted = {ids[z] for z in zones}
+        wanted = {ids[0] for ids in called.values()}
         inside = np.zeros(len(cells), dtype=bool)
         for column in member.values():
             inside |= cells[column].astype(str).isin(wanted).to_numpy()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.errors import InputError
+from bishan_gis.places.zones import zone_columns, zone_repeats, zones_called
 from bishan_gis.schema import nearest_name
 
 if TYPE_CHECKING:
@@ -114,20 +115,15 @@ def zone_cells(results: Results, zone: str | None) -> tuple[pd.Series, tuple[str
     if zone is None:
         return pd.Series(True, index=results.cells.index), None
     zones = results.zones
-    ids = zones["zone_id"].astype(str)
-    hit = zones[ids == zone]
-    if hit.empty:
-        hit = zones[zones["name"].astype(str) == zone]
-    if len(hit) > 1:
-        shown = ", ".join(ids[hit.index])
-        raise InputError(f"zone {zone} 重名,请写编号: {shown}", f"zone {zone} is the name of several: {shown}")
-    if hit.empty:
+    ids = zones_called(zones, zone)
+    if len(ids) > 1:
+        raise InputError(*zone_repeats(zone, ids))
+    if not ids:
         names = [str(n) for n in zones["name"]]
         hint = nearest_name(zone, names) or ", ".join(names)
         raise InputError(f"没有分区 {zone};可用: {hint}", f"no zone {zone}; there are: {hint}")
-    kind, zone_id = str(hit["zone_kind"].iloc[0]), str(hit["zone_id"].iloc[0])
-    column = {"township": "zone_id"}.get(kind, kind)
-    return results.cells[column] == zone_id, (kind, zone_id)
+    kind = str(zones.loc[zones["zone_id"].astype(str) == ids[0], "zone_kind"].iloc[0])
+    return results.cells[zone_columns(zones)[kind]] == ids[0], (kind, ids[0])
 
 
 def age_columns(study: Study, age: str) -> list[str]:
