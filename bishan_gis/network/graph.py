@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bishan_gis.network.ragged import positions
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -401,7 +403,7 @@ class Network:
 
         start, many = self.vertex_start[edges], np.diff(self.vertex_start)[edges]
         which = np.repeat(np.arange(len(edges)), many)
-        at = np.arange(len(which)) + np.repeat(start - np.cumsum(many) + many, many)
+        at = positions(start, many)
         return shapely.linestrings(np.column_stack([self.vertex_x[at], self.vertex_y[at]]), indices=which)
 
     @property

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bishan_gis.network.ragged import positions
 from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, junction_nodes, leg_costs
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def nearest_on_edges_plainly(
     # Every place on the edge of every origin: ahead of it, behind it, or both where it is the same place.
     first, many = destinations.start[e], destinations.start[e + 1] - destinations.start[e]
     pair = np.repeat(np.arange(len(e)), many)
-    place = np.arange(len(pair)) + np.repeat(first - np.cumsum(many) + many, many)
+    place = positions(first, many)
     gap = destinations.fraction[place] - f[pair]
     for sign, whole in ((1, costs.forward_ms[e[pair]]), (-1, costs.backward_ms[e[pair]])):
         free = np.flatnonzero((sign * gap >= 0) & (whole >= 0))

@@ -13,6 +13,7 @@ import numpy as np
 
 from bishan_gis.errors import InputError
 from bishan_gis.network.jit import HAS_NUMBA
+from bishan_gis.network.ragged import positions
 from bishan_gis.network.star import NO_LIMIT, NOT_REACHED, junction_nodes, leg_costs
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def nearest_on_edges_by_scipy(
     # Every place on the edge of every origin.
     many = destinations.start[e + 1] - destinations.start[e]
     pair = np.repeat(np.arange(len(e)), many)
-    place = np.arange(len(pair)) + np.repeat(destinations.start[e] - np.cumsum(many) + many, many)
+    place = positions(destinations.start[e], many)
     edge = e[pair]
     direct = along_edges(destinations.fraction[place] - f[pair], costs.forward_ms[edge], costs.backward_ms[edge])
     free = direct < NOT_REACHED

@@ -13,6 +13,7 @@ import numpy as np
 
 from bishan_gis.errors import InputError
 from bishan_gis.network.costs import BLOCKED, EdgeCosts
+from bishan_gis.network.ragged import positions
 from bishan_gis.network.snap import OFF_NETWORK, Snaps
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def list_places(
         there = np.flatnonzero(wanted[ends])
         low = np.searchsorted(node[many], ends[there])
         count = np.searchsorted(node[many], ends[there], side="right") - low
-        at = np.repeat(low - np.cumsum(count) + count, count) + np.arange(count.sum())
+        at = positions(low, count)
         row.append(many[at])
         edge.append(np.repeat(there, count).astype(np.int32))
         fraction.append(np.full(len(at), f))
@@ -227,7 +228,7 @@ def _further_states(costs: EdgeCosts, node: NDArray[np.int32]) -> tuple[NDArray[
     low = np.searchsorted(costs.state_node[n:], node)
     count = np.searchsorted(costs.state_node[n:], node, side="right") - low
     row = np.repeat(np.arange(len(node)), count)
-    state = n + np.repeat(low - np.cumsum(count) + count, count) + np.arange(len(row))
+    state = n + positions(low, count)
     return row, state.astype(np.int32)
 
 
