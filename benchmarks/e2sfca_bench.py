@@ -6,14 +6,11 @@ call of ours is made before the clock starts, so that kernels are compiled.
 
 from __future__ import annotations
 
-import statistics
-import time
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from longer_way import processor_seconds
 
 STEPS_S = (600.0, 1200.0, 1800.0)
 WEIGHTS = (1.0, 0.68, 0.22)
@@ -38,15 +35,6 @@ def make_town(
     return matrix, supply, pd.Series(rng.integers(1, 2000, origins), index=home)
 
 
-def _median(work: Callable[[], Any], runs: int) -> tuple[float, Any]:
-    times, result = [], None
-    for _ in range(runs):
-        begun = time.process_time()
-        result = work()
-        times.append(time.process_time() - begun)
-    return statistics.median(times), result
-
-
 def _tables(town: tuple[pd.DataFrame, pd.Series, pd.Series]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return demand, supply and costs under the names that PySAL access expects; made before the clock starts."""
     matrix, supply, demand = town
@@ -66,8 +54,8 @@ def bench_catchments(town: tuple[pd.DataFrame, pd.Series, pd.Series], *, runs: i
 
     weigh, tables = step_fn(dict(zip(STEPS_S, WEIGHTS, strict=True))), _tables(town)
     enhanced_two_step(*town, steps_s=STEPS_S, weights=WEIGHTS)
-    theirs_s, theirs = _median(lambda: two_stage_fca(*tables, weight_fn=weigh), runs)
-    ours_s, ours = _median(lambda: enhanced_two_step(*town, steps_s=STEPS_S, weights=WEIGHTS), runs)
+    theirs_s, theirs = processor_seconds(lambda: two_stage_fca(*tables, weight_fn=weigh), runs)
+    ours_s, ours = processor_seconds(lambda: enhanced_two_step(*town, steps_s=STEPS_S, weights=WEIGHTS), runs)
     np.testing.assert_allclose(ours, theirs.reindex(ours.index).fillna(0), rtol=1e-12)
     return {"pairs": len(town[0]), "ours_s": ours_s, "theirs_s": theirs_s, "ratio": theirs_s / ours_s}
 
@@ -83,8 +71,8 @@ def bench_agents(town: tuple[pd.DataFrame, pd.Series, pd.Series], *, runs: int) 
     _, capacity, costs = _tables(town)
     people = demand.rename("demand").to_frame()
     raam(matrix, supply, demand, tau_s=600)
-    theirs_s, theirs = _median(lambda: theirs_raam(people, capacity, costs, tau=600), runs)
-    ours_s, ours = _median(lambda: raam(matrix, supply, demand, tau_s=600), runs)
+    theirs_s, theirs = processor_seconds(lambda: theirs_raam(people, capacity, costs, tau=600), runs)
+    ours_s, ours = processor_seconds(lambda: raam(matrix, supply, demand, tau_s=600), runs)
     off = (theirs.reindex(ours.index) / ours - 1).abs()
     return {
         "pairs": len(matrix),

@@ -82,7 +82,7 @@ def nearest_rows(network: Any, label: str, *, peers: tuple[str, ...]) -> list[di
 
         theirs, found = median_seconds(scipy_way)
         check_equal((np.where(np.isfinite(found), found, NOT_REACHED) == mine).all())
-        used = processor_seconds(scipy_way, 5)
+        used, _ = processor_seconds(scipy_way, 5)
         note = f"equal to the millisecond; {used * 1000:,.1f} ms of processor, {used / longer:.1f} x the longer of ours"
         rows.append(_row("scipy dijkstra min_only", theirs, ours, note))
     if "pandana" in peers:

@@ -14,7 +14,7 @@ from bishan_gis.errors import OutputError
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["DICTIONARY", "write_csv", "write_dictionary", "write_gpkg", "write_parquet"]
+__all__ = ["DICTIONARY", "no_formula", "write_csv", "write_dictionary", "write_gpkg", "write_parquet"]
 
 #: Column -> unit, Chinese, English, for every column that a run makes and whose name does not depend on the study.
 DICTIONARY: dict[str, tuple[str, str, str]] = {
@@ -215,11 +215,23 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe = table.copy()
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = safe[column].map(_no_formula, na_action="ignore")
+            safe[column] = safe[column].map(no_formula, na_action="ignore")
     safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
 
 
-def _no_formula(value: object) -> object:
+def no_formula(value: object) -> object:
+    """Return a value with a mark before a text that a spreadsheet would take for a formula.
+
+    Parameters
+    ----------
+    value : object
+        What a cell holds.
+
+    Examples
+    --------
+    >>> no_formula("=1+1"), no_formula("公园"), no_formula(-3)
+    ("'=1+1", '公园', -3)
+    """
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value
     return value

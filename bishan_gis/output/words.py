@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from bishan_gis.output.labels import Labels
 
-__all__ = ["clean", "load_words", "tidy", "unit_words"]
+__all__ = ["clean", "each_text", "load_words", "tidy", "unit_words"]
 
 _DROPPED = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -55,13 +56,35 @@ def clean(value: Any) -> Any:
     >>> clean({"name": "\x07=HYPERLINK(1)\n", "people": 3})
     {'name': '=HYPERLINK(1)', 'people': 3}
     """
+    return each_text(value, _one_line)
+
+
+def _one_line(text: str) -> str:
+    kept = "".join(" " if unicodedata.category(c) in _DROPPED else c for c in text)
+    return re.sub(r"[ \t]+", " ", kept).strip(" ")
+
+
+def each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a value with every text in it changed, through lists and mappings; all else stays as it is.
+
+    Parameters
+    ----------
+    value : object
+        Text, number, list or mapping.
+    change : callable
+        Takes a text and returns what stands in its place.
+
+    Examples
+    --------
+    >>> each_text({"names": ["a", "b"], "people": 3}, str.upper)
+    {'names': ['A', 'B'], 'people': 3}
+    """
     if isinstance(value, str):
-        kept = "".join(" " if unicodedata.category(c) in _DROPPED else c for c in value)
-        return re.sub(r"[ \t]+", " ", kept).strip(" ")
-    if isinstance(value, dict):
-        return {k: clean(v) for k, v in value.items()}
+        return change(value)
+    if isinstance(value, Mapping):
+        return {k: each_text(v, change) for k, v in value.items()}
     if isinstance(value, list):
-        return [clean(v) for v in value]
+        return [each_text(v, change) for v in value]
     return value
 
 

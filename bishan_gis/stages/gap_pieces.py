@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from bishan_gis.output.gap_files import COLUMNS, DECIMALS, column_rows, compact_json, plain_row, service_records
-from bishan_gis.output.tables import _no_formula as no_formula
+from bishan_gis.output.tables import no_formula
 from bishan_gis.planning.gap_describe import area_scores
 from bishan_gis.planning.gap_words import gap_sentence
 

@@ -13,6 +13,7 @@ from typing import Any
 from bishan_gis.errors import OutputError
 from bishan_gis.output.fonts import GETA, drawable_text, font_file
 from bishan_gis.output.report.html import data_file
+from bishan_gis.output.words import each_text
 
 __all__ = ["drawable", "fixed_day", "render_pdf"]
 
@@ -30,13 +31,7 @@ def drawable(value: Any) -> Any:
     >>> drawable(["重庆 é", "🚲"])
     ['重庆 é', '〓']
     """
-    if isinstance(value, str):
-        return drawable_text(value)
-    if isinstance(value, Mapping):
-        return {k: drawable(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [drawable(v) for v in value]
-    return value
+    return each_text(value, drawable_text)
 
 
 def fixed_day(date: str) -> datetime | None:
