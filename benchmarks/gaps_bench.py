@@ -44,6 +44,7 @@ def _run(home: Path) -> tuple[float, float]:
     begun = time.perf_counter()
     process = subprocess.Popen(command, cwd=home, env={**env, "PYTHONPATH": str(ROOT)})
     _, status, used = os.wait4(process.pid, 0)
+    process.returncode = status  # or it would be said to be running still
     wall = time.perf_counter() - begun
     if status:
         msg = f"{command}: {status}"

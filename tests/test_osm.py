@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
+import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -251,3 +256,44 @@ def test_helsinki() -> None:
             ways[way.id] = [node.ref for node in way.nodes]
     assert data.way_id.tolist() == list(ways)
     assert data.way_ref.tolist() == [ref for refs in ways.values() for ref in refs]
+
+
+_HEAP = """
+import ctypes, json, sys
+from contextlib import nullcontext
+from bishan_gis.sources.heap import freed_at_once
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+def resident():
+    line = next(row for row in open("/proc/self/status") if row.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+libc.free(libc.malloc(30 << 20))  # from here on the allocator keeps large blocks
+before = resident()
+with freed_at_once() if sys.argv[1] == "at once" else nullcontext():
+    blocks = [libc.malloc(1 << 20) for _ in range(50)]
+    last = libc.malloc(100)  # what lies above keeps the heap from shrinking
+    for block in blocks:
+        ctypes.memset(block, 1, 1 << 20)
+    for block in blocks:
+        libc.free(block)
+    print(json.dumps(resident() - before))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator of glibc")
+def test_what_a_reading_frees_goes_back_to_the_system() -> None:
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD"))}
+
+    def left_mb(how: str, **more: str) -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", _HEAP, how], check=True, capture_output=True, text=True, env=env | more
+        )
+        return float(json.loads(done.stdout))
+
+    assert left_mb("kept") > 40
+    assert left_mb("at once") < 5
+    # Who has told the allocator what to do is not contradicted.
+    assert left_mb("at once", MALLOC_ARENA_MAX="2") > 40

@@ -14,6 +14,7 @@ import numpy as np
 
 from bishan_gis.errors import OutputError
 from bishan_gis.progress import Progress, counting
+from bishan_gis.sources.heap import freed_at_once
 from bishan_gis.sources.opl import opl_nodes, opl_tags, opl_words, write_opl
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class OsmReader:
         name = file.name.lower()
         form = next(f for f in ("pbf", "osm.gz", "osm.bz2", "osm") if name.endswith(f))
         header, box = self._head(file, form)
-        with tempfile.TemporaryDirectory(prefix="bishan_gis-") as folder:
+        with freed_at_once(), tempfile.TemporaryDirectory(prefix="bishan_gis-") as folder:
             text = Path(folder) / "wanted.opl"
             try:
                 write_opl(file, form, text, point_keys=self.point_keys, way_keys=self.way_keys + self.area_keys)
