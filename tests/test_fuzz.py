@@ -139,7 +139,7 @@ SERVICES = b"facility_id,service\nnode/1,pharmacy\nnode/2,park\n"
 
 def _population(path):
     from bishan_gis.sources.population import load_population
-    from bishan_gis.study import PopulationInput
+    from bishan_gis.study_settings import PopulationInput
 
     parts = {"0-14": "young", "15-64": "middle", "65+": "old"}
     load_population(path, PopulationInput(path="a", zone="code", parts=parts))

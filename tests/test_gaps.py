@@ -55,7 +55,7 @@ from bishan_gis.planning.standards import COLUMNS as STANDARD_COLUMNS
 from bishan_gis.sources.gap_files import load_gaps
 from bishan_gis.sources.osm import load_osm
 from bishan_gis.stages.steps import barrier_lines
-from bishan_gis.study import Standards
+from bishan_gis.study_settings import Standards
 
 NAN = np.nan
 ADULT = load_profile("adult")  # 4 km/h: 333.3 m in 5 minutes

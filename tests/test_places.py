@@ -22,7 +22,7 @@ from bishan_gis.places.classes import Matcher, load_classes
 from bishan_gis.places.entrances import find_access_points, find_entrances
 from bishan_gis.places.facilities import clean_name, find_facilities, merge_duplicates
 from bishan_gis.places.zones import UNASSIGNED, assign_zone, build_zones
-from bishan_gis.study import Directions
+from bishan_gis.study_settings import Directions
 
 WORK = CRS("EPSG:4544")
 X0, Y0 = 600000.0, 3270000.0

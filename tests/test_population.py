@@ -18,7 +18,7 @@ from bishan_gis.errors import ControlTotalError, NoDataError, SchemaError
 from bishan_gis.places.population import build_cells, build_controls, interleave_parts, largest_remainder
 from bishan_gis.places.weights import cut_by_zone, residential_weights
 from bishan_gis.sources.population import check_controls, load_population
-from bishan_gis.study import Cells, PopulationInput
+from bishan_gis.study_settings import Cells, PopulationInput
 
 WORK = CRS("EPSG:4544")
 X0, Y0 = 600000.0, 3270000.0

@@ -244,8 +244,8 @@ def test_mixed_inputs_are_said_once():
 
 
 def test_every_input_of_the_shipped_knowledge_is_an_input():
-    import bishan_gis.study as study
+    from bishan_gis import study_settings
     from bishan_gis.data import __path__ as place
 
     known = tomllib.loads((Path(place[0]) / "readiness.toml").read_text(encoding="utf-8"))
-    assert set(known["inputs"]) == set(study.Inputs.model_fields)
+    assert set(known["inputs"]) == set(study_settings.Inputs.model_fields)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import EAST, NORTH, grid_network, make_network
 
-from bishan_gis import study
+from bishan_gis import study_settings
 from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.errors import StudyError
 from bishan_gis.network.costs import BLOCKED, SpeedProfile, edge_costs, load_profile
@@ -441,11 +441,11 @@ def test_the_table_of_slopes_is_no_profile():
 
 
 def test_names_are_known_to_the_study():
-    assert list(get_args(study.Slope)) == list(SLOPE_FUNCTIONS)
-    assert study.Walk().slope is None
-    assert study.Walk(slope="tobler").slope == "tobler"
+    assert list(get_args(study_settings.Slope)) == list(SLOPE_FUNCTIONS)
+    assert study_settings.Walk().slope is None
+    assert study_settings.Walk(slope="tobler").slope == "tobler"
     for wrong in ("toblr", "", inf):
         with pytest.raises(ValueError, match="slope"):
-            study.Walk(slope=wrong)
+            study_settings.Walk(slope=wrong)
     with pytest.raises(StudyError, match="tobler"):
         edge_costs(grid_network(3), METRE_A_SECOND, slope="toblr")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
     from bishan_gis.sources.population import Population
-    from bishan_gis.study import Cells
+    from bishan_gis.study_settings import Cells
 
 __all__ = ["build_cells", "build_controls", "interleave_parts", "largest_remainder"]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
-    from bishan_gis.study import Cells
+    from bishan_gis.study_settings import Cells
 
 __all__ = ["cell_polygons", "cut_by_zone", "residential_weights", "spread_weights"]
 

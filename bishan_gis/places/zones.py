@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from bishan_gis.study import Directions
+    from bishan_gis.study_settings import Directions
 
 __all__ = ["UNASSIGNED", "ZONE_COLUMNS", "assign_zone", "build_zones", "zone_columns", "zone_of"]
 __all__ += ["zone_repeats", "zones_called"]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from bishan_gis.network.costs import SpeedProfile
     from bishan_gis.planning.scenarios import AddHousing, GrowPopulation, Scenario, _Placed
-    from bishan_gis.study import Cells, Study
+    from bishan_gis.study import Study
+    from bishan_gis.study_settings import Cells
 
 __all__ = [
     "add_housing",

@@ -19,8 +19,8 @@ from bishan_gis.sources.place_inputs import input_datum, load_places, name_prefi
 from bishan_gis.sources.population import Population, load_population
 from bishan_gis.sources.township_fit import township_fit
 from bishan_gis.sources.zoning_codes import prepare_landuse, prepare_lines
-from bishan_gis.study import FacilityInput, LayerInput
 from bishan_gis.study_choices import SITE_LAYERS, extent_file
+from bishan_gis.study_settings import FacilityInput, LayerInput
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.sources.datasets import Dataset
     from bishan_gis.sources.osm import OsmData
-    from bishan_gis.study import FacilityInput, LayerInput
+    from bishan_gis.study_settings import FacilityInput, LayerInput
 
 __all__ = ["UNUSED", "input_datum", "load_places", "name_prefixes", "shift_notes", "unused_rows"]
 

@@ -33,7 +33,7 @@ from bishan_gis.sources.tables import check_file, raise_together, read_csv, zone
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from bishan_gis.study import PopulationInput
+    from bishan_gis.study_settings import PopulationInput
 
 __all__ = ["Population", "check_controls", "load_population"]
 

@@ -181,7 +181,7 @@ class GapParts:
             return {"barriers": known_barriers(cast("Results", stages))}
 
         streets = [stages.streets_kept("drive")] if self.study.drive else []
-        return self.store.keep("barriers", [*stages._needs("inputs.osm"), stages.cells_kept, *streets], make, TABLES)
+        return self.store.keep("barriers", [*stages.needs("inputs.osm"), stages.cells_kept, *streets], make, TABLES)
 
     # Parts --------------------------------------------------------------------------------------------------------
 

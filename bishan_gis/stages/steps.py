@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from bishan_gis.places.classes import FacilityClass
     from bishan_gis.planning.scenarios import Scenario
     from bishan_gis.sources.inputs import StudyData
-    from bishan_gis.study import LayerInput, Study
+    from bishan_gis.study import Study
+    from bishan_gis.study_settings import LayerInput
 
 __all__ = [
     "age_groups",

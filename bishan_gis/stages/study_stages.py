@@ -7,13 +7,12 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bishan_gis.cache import Kept, Store
-from bishan_gis.errors import InputError
 from bishan_gis.schema import weakest_kind
 from bishan_gis.stages.forms import NETWORK, TABLES
+from bishan_gis.stages.study_files import StudyFiles
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from bishan_gis.measure_settings import Mode
     from bishan_gis.network.costs import EdgeCosts
     from bishan_gis.network.graph import Network
-    from bishan_gis.sources.inputs import StudyData
-    from bishan_gis.study import FacilityInput, Study
+    from bishan_gis.study import Study
+    from bishan_gis.study_settings import FacilityInput
 
 __all__ = ["StudyStages"]
 
@@ -33,7 +32,7 @@ _FEW = 2
 _SHORT = 500
 
 
-class StudyStages:
+class StudyStages(StudyFiles):
     """The tables of a study, each from the store where nothing that it depends on has changed.
 
     ::
@@ -54,117 +53,14 @@ class StudyStages:
 
     Raises
     ------
-    MissingFileError
-        Input files are not there; all are named at once.
-    InputError
-        The manifest is wrong, or a file is not the one that it lists.
-
-    Notes
-    -----
-    Input files are known by their content, with the files that belong to them (``.dbf``, ``.aux.xml`` ...). A file that
-    changes while it is read is an error.
+    BishanGisError
+        Input files are missing or are not those listed, see :class:`~bishan_gis.stages.study_files.StudyFiles`.
     """
 
     def __init__(self, study: Study, store: Store, progress: Callable[[str, int, int], None] | None = None) -> None:
-        self.study, self.store, self.progress = study, store, progress
+        super().__init__(study, store, progress)
         #: Networks by mode that a run has built already.
         self.streets_made: dict[str, Network] = {}
-        self.files = dict(study.input_files())
-        if not all(path.exists() for path in self.files.values()):
-            from bishan_gis.sources.inputs import load_inputs
-
-            load_inputs(study)  # names what is missing
-        self.hashes = {setting: _file_hash(path, store.file_digest) for setting, path in self.files.items()}
-        listed = self.store.keep("datasets", self._manifests(), self._check_files, TABLES).value
-        # What only siting and transit read is not what times on foot and people rest on.
-        own = [s for s in self.files if not s.startswith(("siting.", "transit."))]
-        self.kinds: dict[str, str] = {s: listed["kinds"].get(s, "observed") for s in own}
-        self.datums: dict[str, str] = listed["datums"]
-        for setting, spec in self._specs().items():
-            self.kinds[setting] = getattr(spec, "kind", None) or self.kinds.get(setting, "observed")
-
-    # What is read -------------------------------------------------------------------------------------------------
-
-    def _manifests(self) -> list[Any]:
-        """Return what the check of the files against the manifests depends on."""
-        study = self.study
-        both = [study.datasets, study.fetched / "datasets.toml"]
-        known = [[str(p), self.store.file_digest(p)] if p and p.exists() else None for p in both]
-        return [known, study.datasets is None, [[s, str(p), self.hashes[s]] for s, p in sorted(self.files.items())]]
-
-    def _check_files(self) -> dict[str, Any]:
-        from bishan_gis.sources.datasets import check_datasets, study_datasets
-
-        listed = study_datasets(self.study)
-        checked = [f for f in self.files.values() if self.study.datasets or f.resolve() in listed]
-        known = check_datasets(listed, checked)[0] if checked else {}
-        self._check_still(self.files)
-        one = {setting: known[p] for setting, p in self.files.items() if p in known}
-        return {"kinds": {s: d.kind for s, d in one.items()}, "datums": {s: d.datum for s, d in one.items()}}
-
-    def _specs(self) -> dict[str, Any]:
-        inputs = self.study.inputs
-        one = {f"inputs.{n}": getattr(inputs, n) for n in ("district", "townships", "osm", "osm_extent", "landuse")}
-        one |= {f"inputs.{n}": getattr(inputs, n) for n in ("villages", "grids")}
-        one |= {"inputs.control_lines": inputs.control_lines, "inputs.population": inputs.population}
-        one |= {"directions.layer": self.study.directions.layer}
-        one |= {f"inputs.facilities[{i}]": spec for i, spec in enumerate(inputs.facilities)}
-        return {setting: spec for setting, spec in one.items() if spec is not None}
-
-    def _needs(self, *settings: str) -> list[Any]:
-        """Return what stands for some inputs in a key: content, file name, settings, and what they rest on."""
-        specs = self._specs()
-        out: list[Any] = []
-        for setting in settings:
-            if setting in self.files:
-                spec: Any = specs.get(setting)
-                dump = spec.model_dump(mode="json") if hasattr(spec, "model_dump") else None
-                beside = [self.hashes.get(f"{setting}.{part}") for part in ("services_csv", "types_csv")]
-                out.append([setting, self.hashes[setting], self.files[setting].name, self.datums.get(setting)])
-                out.append([dump, self.kinds.get(setting), beside])
-        return [*out, self.study.crs]
-
-    def _check_still(self, settings: Iterable[str]) -> None:
-        """Raise when a file has changed since it was hashed: what was read may be neither the old nor the new."""
-        from bishan_gis.sources.datasets import file_sha256
-
-        changed = [self.files[s].name for s in settings if _file_hash(self.files[s], file_sha256) != self.hashes[s]]
-        if changed:
-            shown = ", ".join(changed)
-            raise InputError(
-                f"读取期间 {len(changed)} 个输入文件被修改: {shown};请再运行一次",
-                f"{len(changed)} input files changed while they were read: {shown}; run again",
-            )
-
-    def say(self, step: str, done: int) -> None:
-        """Tell whoever waits which step is being made, or done."""
-        if self.progress:
-            self.progress(step, done, 1)
-
-    @cached_property
-    def data(self) -> StudyData:
-        """All inputs but the facility layers, read; only stages that have to be made ask for it."""
-        from bishan_gis.sources.inputs import load_inputs
-
-        self.say("读取输入 read", 0)
-        inputs = self.study.inputs.model_copy(update={"facilities": []})
-        data = load_inputs(self.study.model_copy(update={"inputs": inputs}))
-        self._check_still(s for s in self.files if not s.startswith("inputs.facilities["))
-        self.say("读取输入 read", 1)
-        return data
-
-    def settings_hash(self, path: str | None) -> str | None:
-        """Return what stands for a file of the settings in a key."""
-        return _file_hash(self.study.raw(path), self.store.file_digest) if path else None
-
-    @property
-    def everything(self) -> list[Any]:
-        """What stands for all inputs and settings in the key of what depends on all of them."""
-        study = self.study
-        own = [study.services.classes, study.standards.file, study.policy.catalogue]
-        hashes = [self.settings_hash(path) for path in own]
-        dump = study.model_dump(mode="json", exclude={"fetch", "report"})
-        return [dump, sorted(self.hashes.items()), sorted(self.kinds.items()), sorted(self.datums.items()), hashes]
 
     # Zones, people, streets -----------------------------------------------------------------------------------------
 
@@ -181,7 +77,7 @@ class StudyStages:
             return {"zones": zones}
 
         layers = ("inputs.villages", "inputs.grids", "directions.layer")
-        needs = self._needs("inputs.district", "inputs.townships", *layers)
+        needs = self.needs("inputs.district", "inputs.townships", *layers)
         return self.store.keep("zones", [*needs, self.study.directions.model_dump(mode="json")], make, TABLES)
 
     @cached_property
@@ -195,7 +91,7 @@ class StudyStages:
             parts = list(self.data.population.parts)
             return {"cells": cells, "check": check, "placed_by": placed_by, "parts": parts}
 
-        needs = self._needs("inputs.district", "inputs.townships", "inputs.osm", "inputs.landuse", "inputs.population")
+        needs = self.needs("inputs.district", "inputs.townships", "inputs.osm", "inputs.landuse", "inputs.population")
         return self.store.keep(
             "cells", [*needs, self.study.cells.model_dump(mode="json"), self.zones_kept], make, TABLES
         )
@@ -215,7 +111,7 @@ class StudyStages:
                 return self.streets_made[mode]
             return assemble_network(self.study, self.data, mode)[0]
 
-        needs = self._needs("inputs.osm", "inputs.osm_extent", "inputs.district", "inputs.elevation")
+        needs = self.needs("inputs.osm", "inputs.osm_extent", "inputs.district", "inputs.elevation")
         who = self.study.modes[mode]
         others = sorted({m.profile for m in self.study.measures if m.mode == mode and m.profile})
         own = [mode, who.profile, who.island_m, who.slope, who.waits, others]
@@ -255,7 +151,7 @@ class StudyStages:
 
             return {"water": tagged_areas(self.data, {"natural": ["water"], "waterway": ["riverbank"]})}
 
-        return self.store.keep("water", self._needs("inputs.osm"), make, TABLES).value["water"]  # type: ignore[no-any-return]
+        return self.store.keep("water", self.needs("inputs.osm"), make, TABLES).value["water"]  # type: ignore[no-any-return]
 
     @cached_property
     def barrier_lines(self) -> gpd.GeoDataFrame | None:
@@ -266,7 +162,7 @@ class StudyStages:
 
             return {"lines": barrier_lines(self.data)}
 
-        return self.store.keep("lines", self._needs("inputs.osm"), make, TABLES).value["lines"]  # type: ignore[no-any-return]
+        return self.store.keep("lines", self.needs("inputs.osm"), make, TABLES).value["lines"]  # type: ignore[no-any-return]
 
     @cached_property
     def landuse(self) -> gpd.GeoDataFrame | None:
@@ -286,7 +182,7 @@ class StudyStages:
         def make() -> dict[str, Any]:
             return {name: getattr(self.data, name)}
 
-        return self.store.keep("layer", self._needs(setting), make, TABLES).value[name]  # type: ignore[no-any-return]
+        return self.store.keep("layer", self.needs(setting), make, TABLES).value[name]  # type: ignore[no-any-return]
 
     @cached_property
     def costs(self) -> EdgeCosts:
@@ -302,9 +198,9 @@ class StudyStages:
         """Facilities of every source, by service: OSM, then each layer; one that changed does not touch the others."""
         settings = self.study.services
         known: list[Any] = [self.settings_hash(settings.classes), settings.include]
-        out = [self.store.keep("found", [*self._needs("inputs.osm"), *known], self._from_osm, TABLES)]
+        out = [self.store.keep("found", [*self.needs("inputs.osm"), *known], self._from_osm, TABLES)]
         for i, spec in enumerate(self.study.inputs.facilities):
-            needs = [*self._needs(f"inputs.facilities[{i}]"), *known]
+            needs = [*self.needs(f"inputs.facilities[{i}]"), *known]
             out.append(self.store.keep("found", needs, partial(self._from_layer, i, spec), TABLES))
         return out
 
@@ -335,7 +231,7 @@ class StudyStages:
             inputs = self.study.inputs.model_copy(update={"facilities": [spec]})
             frame = load_inputs(self.study.model_copy(update={"inputs": inputs})).facilities[0][1]
         found = layer_facilities(self.study, spec, frame, study_classes(self.study), kind=self.kinds[setting])
-        self._check_still(s for s in self.files if s.startswith(setting))
+        self.check_still(s for s in self.files if s.startswith(setting))
         return _by_service(found)
 
     @cached_property
@@ -416,7 +312,7 @@ class StudyStages:
     @cached_property
     def doors_kept(self) -> dict[str, list[Kept]]:
         """Access points of each service, of points and of areas; facilities of other services do not count."""
-        entrances = self.store.keep("entrances", self._needs("inputs.osm"), self._make_entrances, TABLES)
+        entrances = self.store.keep("entrances", self.needs("inputs.osm"), self._make_entrances, TABLES)
         needs = {
             f"{what} {service}": [digest, self.study.crs, *([self.network_kept, entrances] if what == "areas" else [])]
             for service, kept in self.places_kept.items()
@@ -575,13 +471,4 @@ def _hash(parts: Iterable[str | bytes]) -> str:
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         digest.update(f"{len(data)} ".encode() + data)
-    return digest.hexdigest()
-
-
-def _file_hash(path: Path, digest_of: Callable[[Path], str]) -> str:
-    """Return what stands for a file in a key: its content and that of the files that belong to it."""
-    digest = hashlib.sha256(digest_of(path).encode())
-    beside = [p for p in path.parent.iterdir() if p != path and p.name.startswith((f"{path.stem}.", f"{path.name}-"))]
-    for part in sorted(beside):
-        digest.update(part.name.encode() + b"\0" + digest_of(part).encode())
     return digest.hexdigest()

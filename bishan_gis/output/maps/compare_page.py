@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from bishan_gis.output.maps.pack import Column
     from bishan_gis.planning.comparison import Comparison
     from bishan_gis.results import Results
-    from bishan_gis.study import Reach, Study
+    from bishan_gis.study import Study
+    from bishan_gis.study_settings import Reach
 
 __all__ = ["PackedChanges", "PackedSwipe", "compare_page"]
 
