@@ -169,7 +169,7 @@ def test_ground_reached_by_fire_engines() -> None:
     study = SimpleNamespace(modes={"drive": SimpleNamespace(profile="fire_engine", slope=None, max_snap_m=300.0)})
     networks = {"drive": Network.from_edges(street, mode="drive")}
     run = SimpleNamespace(networks=networks, access_points=points, study=study)
-    sums = SimpleNamespace(zones=zones, results=run)
+    sums = SimpleNamespace(zones=zones, results=run, kept={"ground": {}})
     trip = Trip("fire_station", 5, direction="from", turnout_min=1)
     reached, unsure, whole = ground_reached(sums, trip)
     x, y = (np.arange(40) + 0.5) * 100, (np.arange(10) - 4.5) * 100

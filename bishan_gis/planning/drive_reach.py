@@ -130,7 +130,7 @@ class _Ground:
     @classmethod
     def of(cls, sums: ZoneSums, step_m: float) -> _Ground:
         """Return the ground of a run, kept with its sums."""
-        kept: dict[float, _Ground] = sums.__dict__.setdefault("_ground", {})
+        kept: dict[float, _Ground] = sums.kept["ground"]
         if step_m not in kept:
             kept[step_m] = cls(sums, step_m)
         return kept[step_m]

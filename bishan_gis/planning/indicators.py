@@ -88,7 +88,7 @@ def evaluate_indicators(
     # The policy and the pages ask alike: what a row of a table says of a run is worked out once.
     marks = pd.util.hash_pandas_object(standards, index=False).to_numpy()
     whole = marks.tobytes()
-    known: dict[tuple[bytes, int], Computed | _Untold] = sums.__dict__.setdefault("_answers", {})
+    known: dict[tuple[bytes, int], Computed | _Untold] = sums.kept["answers"]
     for mark, (_, row) in zip(marks[at], standards.iloc[at].iterrows(), strict=True):
         key = (whole, int(mark))
         if key not in known:

@@ -39,6 +39,8 @@ class ZoneSums:
 
     def __init__(self, results: Results) -> None:
         self.results = results
+        #: What has been worked out of the run once and is asked for again, by what it is.
+        self.kept: dict[str, dict[Any, Any]] = {"covered": {}, "answers": {}, "ground": {}}
         zones = pd.DataFrame(results.zones[results.zones["zone_kind"].isin(ZONE_COLUMNS)]).reset_index(drop=True)
         self.zones = zones.rename(columns={"name": "zone_name"})[
             ["zone_kind", "zone_id", "zone_name", "kind", "geometry"]
@@ -119,7 +121,7 @@ class ZoneSums:
 
     def covered(self, service: str, minutes: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the people within some minutes on foot of a service, and those for whom the data cannot tell."""
-        done: dict[float, dict[str, NDArray[np.int64]]] = self.__dict__.setdefault("_covered", {})
+        done: dict[float, dict[str, NDArray[np.int64]]] = self.kept["covered"]
         if minutes not in done:
             done[minutes] = self._covered_within(float(minutes))
         covered, unknown = done[minutes][service]
