@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +15,8 @@ import pandas as pd
 
 from bishan_gis import __version__
 from bishan_gis.output.files import Staging
-from bishan_gis.output.tables import write_csv
+from bishan_gis.output.tables import no_formula, write_csv
 from bishan_gis.planning.gap_areas import also_missing, area_geometry
-from bishan_gis.planning.gap_places import place_csv
 from bishan_gis.planning.gap_words import gap_sentence
 from bishan_gis.sources.gap_files import GAPS_FORMAT
 
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "DECIMALS",
+    "PLACE_COLUMNS",
     "column_rows",
     "compact_json",
     "gap_record",
     "gap_rows",
     "json_text",
+    "place_csv",
     "plain_row",
     "service_records",
     "write_gaps",
@@ -43,6 +46,12 @@ COLUMNS = (
     *("nearest_min", "facility_id", "facility_name", "straight_m", "detour_ratio", "reason", "barrier", "barrier_name"),
     *("people_distance", "people_detour", "people_slope", "people_not_connected", "people_off_network"),
     *("people_data_edge", "people_capacity", "n_also_missing", "n_cells", "score", "cell_id", "x", "y"),
+)
+#: Columns of ``places.csv``, in their order.
+PLACE_COLUMNS = (
+    *("rank", "place_id", "place_zh", "place_en", "zone_id", "zone_name", "people", "people_lacking"),
+    *("severity_person_min", "score", "n_missing", "missing_zh", "missing_en", "help_service", "help_people"),
+    *("help_zh", "help_en", "text_zh", "text_en"),
 )
 #: Decimals of the columns that are no whole numbers.
 DECIMALS = {"severity_person_min": 3, "depth_min": 3, "nearest_min": 3, "straight_m": 1, "detour_ratio": 3}
@@ -300,3 +309,31 @@ def write_gaps(
         out.path("gaps", "gaps.json").write_text(text, encoding="utf-8")
         out.commit()
     return record
+
+
+def place_csv(rows: Sequence[Mapping[str, Any]], names: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Return the places as a table that a spreadsheet opens.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        From :func:`bishan_gis.planning.gap_places.place_rows`.
+    names : mapping
+        Service -> ``name_zh, name_en``.
+
+    Returns
+    -------
+    bytes
+        CSV in UTF-8 with a mark at its beginning, `PLACE_COLUMNS`; no cell is a formula.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(PLACE_COLUMNS)
+    for row in rows:
+        said = {
+            f"missing_{lang}": "; ".join(f"{names[m['service']][f'name_{lang}']} {m['people']}" for m in row["missing"])
+            for lang in ("zh", "en")
+        }
+        values = [{**row, **said}[c] for c in PLACE_COLUMNS]
+        writer.writerow([no_formula(v) for v in values])
+    return b"\xef\xbb\xbf" + stream.getvalue().encode("utf-8")

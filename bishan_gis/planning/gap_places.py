@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +16,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.planning.gap_cells import CellGaps
 
-__all__ = ["PLACE_COLUMNS", "cell_places", "place_csv", "place_rows", "place_sentence", "place_sums"]
-
-#: Columns of ``places.csv``, in their order.
-PLACE_COLUMNS = (
-    *("rank", "place_id", "place_zh", "place_en", "zone_id", "zone_name", "people", "people_lacking"),
-    *("severity_person_min", "score", "n_missing", "missing_zh", "missing_en", "help_service", "help_people"),
-    *("help_zh", "help_en", "text_zh", "text_en"),
-)
+__all__ = ["cell_places", "place_rows", "place_sentence", "place_sums"]
 #: So near to where the people of a township live on average is its centre [m] [P].
 _CENTRE_M = 500.0
 #: In the score nobody counts as more than so many minutes beyond a threshold, and people without any path as so many,
@@ -247,31 +238,3 @@ def place_sentence(row: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]
     rest = f" and {more} more" if more else ""
     head = f"{row['people_lacking']:,} of {row['people']:,} people lack something"
     return f"{row['place_en']}: {head}: {said}{rest}; begin with {best}: {row['help_en']}"
-
-
-def place_csv(rows: Sequence[Mapping[str, Any]], names: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """Return the places as a table that a spreadsheet opens.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        From :func:`place_rows`.
-    names : mapping
-        Service -> ``name_zh, name_en``.
-
-    Returns
-    -------
-    bytes
-        CSV in UTF-8 with a mark at its beginning, `PLACE_COLUMNS`; no cell is a formula.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(PLACE_COLUMNS)
-    for row in rows:
-        said = {
-            f"missing_{lang}": "; ".join(f"{names[m['service']][f'name_{lang}']} {m['people']}" for m in row["missing"])
-            for lang in ("zh", "en")
-        }
-        values = [{**row, **said}[c] for c in PLACE_COLUMNS]
-        writer.writerow(["'" + v if isinstance(v, str) and v[:1] in "=+-@\t\r" and v else v for v in values])
-    return b"\xef\xbb\xbf" + stream.getvalue().encode("utf-8")

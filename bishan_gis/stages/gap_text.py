@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis import __version__
-from bishan_gis.output.gap_files import COLUMNS, column_rows, compact_json
+from bishan_gis.output.gap_files import COLUMNS, column_rows, compact_json, place_csv
 from bishan_gis.output.tables import no_formula
 from bishan_gis.planning.gap_areas import missing_too
-from bishan_gis.planning.gap_places import place_csv, place_rows
+from bishan_gis.planning.gap_places import place_rows
 from bishan_gis.sources.gap_files import GAPS_FORMAT
 from bishan_gis.stages.gap_parts import LISTS
 from bishan_gis.stages.gap_pieces import LISTED, STEP, csv_rows, cut, listed_rows
