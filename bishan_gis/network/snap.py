@@ -61,6 +61,28 @@ class Snaps:
         moved = None if self.moved is None else self.moved[rows]
         return Snaps(self.edge[rows], self.fraction[rows], self.leg_m[rows], moved)
 
+    def off_islands(self, island: NDArray[np.bool_], settled: Callable[[NDArray[np.int64]], Snaps]) -> Snaps:
+        """Return the points with those at an island taken to a street that belongs to none, where one is near.
+
+        Parameters
+        ----------
+        island : ndarray of bool
+            Edges that are islands.
+        settled : callable
+            Snaps some of the points, given by their rows, to the edges that are none.
+        """
+        on = np.flatnonzero((self.edge != OFF_NETWORK) & island[self.edge])
+        moved = np.zeros(len(self), dtype=np.bool_)
+        if not len(on):
+            return replace(self, moved=moved)
+        other = settled(on)
+        better = other.edge != OFF_NETWORK
+        moved[on] = better
+        edge, fraction, leg = self.edge.copy(), self.fraction.copy(), self.leg_m.copy()
+        for mine, theirs in ((edge, other.edge), (fraction, other.fraction), (leg, other.leg_m)):
+            mine[moved] = theirs[better]
+        return Snaps(edge, fraction, leg, moved)
+
     @property
     def n_moved(self) -> int:
         """Number of points that were not left on the island that is nearest to them."""
@@ -383,14 +405,7 @@ def _snap(
     snaps = Snaps(*(np.concatenate([getattr(s, name) for s in found]) for name in ("edge", "fraction", "leg_m")))
     if not where.has_islands:
         return snaps if least == 0 else replace(snaps, moved=np.zeros(len(snaps), dtype=np.bool_))
-    on = np.flatnonzero((snaps.edge != OFF_NETWORK) & where.island[snaps.edge])
-    other = where.tree(network, settled=True).nearest(points[on], max_snap_m)
-    better = other.edge != OFF_NETWORK
-    moved = np.zeros(len(snaps), dtype=np.bool_)
-    moved[on] = better
-    for mine, theirs in ((snaps.edge, other.edge), (snaps.fraction, other.fraction), (snaps.leg_m, other.leg_m)):
-        mine[moved] = theirs[better]
-    return replace(snaps, moved=moved)
+    return snaps.off_islands(where.island, lambda on: where.tree(network, settled=True).nearest(points[on], max_snap_m))
 
 
 def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:

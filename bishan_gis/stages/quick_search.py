@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,14 +124,9 @@ def _snap(stages: StudyStages, costs: EdgeCosts, island: Any, x: Any, y: Any) ->
     near = enterable(network, costs.usable) & _near(network, x, y, far)
     points = np.asarray(shapely.points(x, y), dtype=object)
     snaps = EdgeTree(network, np.flatnonzero(near)).nearest(points, far)
-    on = np.flatnonzero((snaps.edge >= 0) & island[snaps.edge])
-    if not len(on):
-        return snaps
-    other = EdgeTree(network, np.flatnonzero(near & ~island)).nearest(points[on], far)
-    moved, found = on[other.edge >= 0], other.edge >= 0
-    edge, fraction, leg = snaps.edge.copy(), snaps.fraction.copy(), snaps.leg_m.copy()
-    edge[moved], fraction[moved], leg[moved] = other.edge[found], other.fraction[found], other.leg_m[found]
-    return replace(snaps, edge=edge, fraction=fraction, leg_m=leg)
+    return snaps.off_islands(
+        island, lambda on: EdgeTree(network, np.flatnonzero(near & ~island)).nearest(points[on], far)
+    )
 
 
 def _near(network: Network, x: Any, y: Any, far: float) -> Any:
