@@ -30,6 +30,7 @@ from bishan_gis.output.excel import clean_text, write_tables, write_workbook
 from bishan_gis.output.excel_tables import SheetTable
 from bishan_gis.output.export import EXPORTS, write_exports
 from bishan_gis.output.pmtiles import write_pmtiles
+from bishan_gis.output.qgis import layer_styles
 from bishan_gis.output.qgis_xml import quoted
 from bishan_gis.output.run_layers import run_layers
 from bishan_gis.output.shapefile import field_names, gbk_table, write_shapefiles
@@ -307,6 +308,19 @@ def test_the_drawing_is_clean_in_metres_and_has_chinese_layers(results, exported
     again = tmp_path / "again.dxf"
     write_dxf(_plain(results), again)
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_land_and_lines_are_named_in_the_language_of_the_study(results, layers, tmp_path):
+    english = replace(results, study=results.study.model_copy(update={"lang": "en"}))
+    lines = english.control_lines.assign(line_type="生态保护红线")
+    english = replace(english, control_lines=lines)
+    styles = layer_styles(english, layers | {"control_lines": lines})
+    land = [rule.label for rule in styles["landuse"].rules]
+    assert land == ["070102 Urban housing, class 2", "1401 Parks"]
+    assert [rule.label for rule in styles["control_lines"].rules] == ["Ecological red line"]
+    write_dxf(_plain(english), tmp_path / "en.dxf")
+    names = {layer.dxf.name for layer in ezdxf.readfile(tmp_path / "en.dxf").layers}
+    assert {"Land use_1401_Parks", "Control lines_Ecological red line"} <= names
 
 
 def test_layers_of_the_same_name_are_refused():

@@ -15,7 +15,7 @@ import shapely
 
 from bishan_gis.errors import OutputError
 from bishan_gis.output.maps.context import Context, whole
-from bishan_gis.output.maps.pages import land_class
+from bishan_gis.output.maps.pages import land_class, land_name
 from bishan_gis.output.run_facts import run_facts
 from bishan_gis.output.tokens import BASEMAP, CONTROL_LINES, GROUPS, INK, ROAD_CLASSES, ROADS, reach_colors
 
@@ -266,8 +266,9 @@ def _landuse(drawing: _Drawing, context: Context, frame: gpd.GeoDataFrame) -> No
     lines = drawing.layer(word, context.labels("layer_boundaries"), color=INK["muted"])
     for code in sorted(set(codes)):
         known = land_class(code)
-        said = (known["name"],) if known else ()
-        layer = drawing.layer(word, code, *said, color=known["color"] if known else INK["rule"])
+        layer = drawing.layer(
+            word, *land_name(code, context.labels.lang).split(" ", 1), color=known["color"] if known else INK["rule"]
+        )
         drawing.outlines(frame.geometry[(codes == code).to_numpy()], lines, hatch=layer)
 
 
@@ -275,7 +276,8 @@ def _control(drawing: _Drawing, context: Context, frame: gpd.GeoDataFrame) -> No
     types = frame["line_type"].astype(str)
     for name in dict.fromkeys(types):
         color = next(c for word, c, _ in CONTROL_LINES if word in name)
-        layer = drawing.layer(context.labels("layer_control"), name, color=color, linetype="DASHED")
+        said = context.labels.get(f"control_{name}", name)
+        layer = drawing.layer(context.labels("layer_control"), said, color=color, linetype="DASHED")
         shapes = frame.geometry[(types == name).to_numpy()]
         drawing.outlines(shapes, layer)
         drawing.lines(shapes, layer)

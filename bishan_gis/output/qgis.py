@@ -13,7 +13,7 @@ from bishan_gis.errors import OutputError
 from bishan_gis.output.excel import clean_text
 from bishan_gis.output.files import Staging
 from bishan_gis.output.maps.context import Context, whole
-from bishan_gis.output.maps.pages import land_class
+from bishan_gis.output.maps.pages import land_class, land_name
 from bishan_gis.output.qgis_xml import VERSION, Rule, Style, Symbol, quoted, style_elements, style_qml, xml_text
 from bishan_gis.output.tables import write_gpkg
 from bishan_gis.output.tokens import (
@@ -32,6 +32,7 @@ from bishan_gis.output.tokens import (
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from bishan_gis.output.labels import Labels
     from bishan_gis.results import Results
 
 __all__ = ["layer_styles", "project_xml", "write_layer_styles", "write_qgis"]
@@ -96,9 +97,9 @@ def layer_styles(results: Results, layers: Mapping[str, gpd.GeoDataFrame]) -> di
     )
     styles["facility_circles"] = Style([Rule(t, s, expression=f'"cutoff_min" = {c:g}') for t, s, c in outline])
     if "landuse" in layers:
-        styles["landuse"] = _landuse(layers["landuse"])
+        styles["landuse"] = _landuse(layers["landuse"], words.lang)
     if "control_lines" in layers:
-        styles["control_lines"] = _control(layers["control_lines"])
+        styles["control_lines"] = _control(layers["control_lines"], words)
     return {name: style for name, style in styles.items() if name in layers and len(layers[name])}
 
 
@@ -141,23 +142,23 @@ def _cells(context: Context) -> Style:
     return Style([*rules, Rule(words("qg_no_time"), Symbol("fill", UNKNOWN), expression="ELSE")])
 
 
-def _landuse(frame: gpd.GeoDataFrame) -> Style:
+def _landuse(frame: gpd.GeoDataFrame, lang: str) -> Style:
     rules = []
     for code in sorted(set(frame["code"].astype(str))):
         known = land_class(code)
         symbol = Symbol("fill", known["color"] if known else INK["panel"], INK["rule"], 0.1)
-        rules.append(Rule(f"{code} {known['name']}" if known else code, symbol, value=code))
+        rules.append(Rule(land_name(code, lang), symbol, value=code))
     return Style(rules, attribute="code", label="code", label_pt=6)
 
 
-def _control(frame: gpd.GeoDataFrame) -> Style:
+def _control(frame: gpd.GeoDataFrame, words: Labels) -> Style:
     flat = bool(frame.geom_type.str.contains("Polygon").all())
     rules = []
     for name in dict.fromkeys(frame["line_type"].astype(str)):
         _, color, dash = next(c for c in CONTROL_LINES if c[0] in name)
         pattern = tuple(d * 0.4 for d in dash)
         symbol = Symbol("fill" if flat else "line", stroke=color, width=0.6, dash=pattern)
-        rules.append(Rule(name, symbol, value=name))
+        rules.append(Rule(words.get(f"control_{name}", name), symbol, value=name))
     return Style(rules, attribute="line_type")
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "coverage_page",
     "district_page",
     "land_class",
+    "land_name",
     "landuse_classes",
     "legend_classes",
     "nearest_page",
@@ -52,6 +53,12 @@ def land_class(code: str) -> dict[str, str] | None:
     """Return the class of a code, or of the class above it that is known."""
     known = landuse_classes()
     return next((known[code[:n]] for n in range(len(code), 1, -1) if code[:n] in known), None)
+
+
+def land_name(code: str, lang: str) -> str:
+    """Return a code of land with what its class is called; a code that is not known stands alone."""
+    known = land_class(code) or {}
+    return f"{code} {known.get('name_en' if lang == 'en' else 'name', '')}".rstrip()
 
 
 def base_layers(context: Context) -> tuple[dict[str, PackedLayer], list[Switch]]:

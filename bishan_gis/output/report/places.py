@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.output.maps.pages import land_class
+from bishan_gis.output.maps.pages import land_name
 from bishan_gis.output.report import figures as fig
 from bishan_gis.output.report.tables import make_table
 from bishan_gis.output.words import tidy
@@ -139,12 +139,6 @@ def _site_name(source: Source, key: str) -> str:
     return f"{word} {number}" if word and number else key
 
 
-def _land_name(source: Source, code: str) -> str:
-    """Return a class of land with its Chinese name, in a Chinese report."""
-    known = land_class(code) if source.zh and code else None
-    return f"{code} {known['name']}" if known and known.get("name") else code
-
-
 def _plan(source: Source, plan: StudySites, number: int) -> dict[str, Any]:
     w, facts = source.words, plan.facts
     names = {str(i): str(n) for i, n in zip(source.results.zones["zone_id"], source.results.zones["name"], strict=True)}
@@ -181,7 +175,7 @@ def _plan(source: Source, plan: StudySites, number: int) -> dict[str, Any]:
                 fig.count(int(site["order"])),
                 fig.text(_site_name(source, str(site["candidate_id"]))),
                 fig.text(names.get(str(site["township"]), site["township"] or fig.DASH)),
-                fig.text(_land_name(source, str(site["code"] or "")) or fig.DASH),
+                fig.text(land_name(str(site["code"] or ""), source.words.lang) or fig.DASH),
                 fig.count(ground),
                 fig.count(float(site["x"])),
                 fig.count(float(site["y"])),
