@@ -96,8 +96,8 @@ def tiled_network(network: Network, copies: int) -> Network:
         at[order] = np.arange(len(order))
         t = np.tile(network.turns.astype(np.int64), (copies, 1))
         which = np.repeat(tile, len(network.turns))
-        t = np.column_stack([at[t[:, 0] + which * m], rank[t[:, 1] + which * n], at[t[:, 2] + which * m]])
-        values["turns"] = t.astype(np.int32)
+        new_numbers = [rank[c + which * n] if i % 2 else at[c + which * m] for i, c in enumerate(t.T)]
+        values["turns"] = np.where(t < 0, -1, np.column_stack(new_numbers)).astype(np.int32)
     values.update(
         node_x=x[place],
         node_y=y[place],

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from street_oracle import forbid, random_turns
 from toy import EAST, NORTH, grid_network, make_network
 from toy_study import write_toy_study
 from typer.testing import CliRunner
@@ -50,7 +51,7 @@ def random_region(seed: int, *, island_m: float = 0.0):
     if seed % 2:
         ends = [({u, v}, e) for e, (u, v) in enumerate(zip(network.edge_u, network.edge_v, strict=True))]
         pairs = [(a, n, b) for s, a in ends[::5] for n in s for t, b in ends if n in t and a != b][:30:3]
-        network = replace(network, turns=np.array(pairs, dtype=np.int32))
+        network = forbid(network, *pairs, *random_turns(network, rng, 40))
     network = replace(network, island_m=island_m)
     costs = edge_costs(network, METRE_A_SECOND)
 

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import shapely
 from helsinki import HELSINKI_CRS, helsinki_pbf
-from osm_xml import CRS_4544, OsmXml, equal_networks
+from osm_xml import CRS_4544, EAST, NORTH, OsmXml, equal_networks
+from street_oracle import METRE_A_SECOND
 
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import SchemaError, StudyError
@@ -520,6 +521,119 @@ def test_what_is_left_out(tmp_path: Path) -> None:
     assert why([10], [12], **no, oneway=(12,)) == {"turns_elsewhere": 1}  # against the one-way street anyway
     several, left_out, _ = crossing(tmp_path, [10, 12], [13], restriction="no_entry")
     assert (several, left_out) == ({(1, 5, 4), (3, 5, 4)}, {})
+
+
+#: A divided road from west to east: 10, 11 eastwards in the south, 12, 13 westwards 20 m north of it, joined by 17 in
+#: the east. 19 is a footway. 14 is the link between them, with a stop sign, 15 goes on to the north, 16 to the south.
+LINKED = {
+    10: [1, 2],
+    11: [2, 3],
+    12: [4, 5],
+    13: [5, 6],
+    14: [2, 9, 5],
+    15: [5, 7],
+    16: [8, 2],
+    17: [3, 4],
+    19: [5, 0],
+}
+NO_U_TURN = {"restriction": "no_u_turn"}
+
+
+def linked(
+    tmp_path: Path,
+    start: int,
+    via: list[int],
+    end: int,
+    *,
+    ways: dict[int, list[int]] | None = None,
+    oneway: tuple[int, ...] = (10, 11, 12, 13),
+    mode: str = "drive",
+    **tags: str,
+) -> tuple[set[tuple[int, ...]], dict[str, int], Network]:
+    """Return the forbidden turns as the OSM nodes they run over, what was left out, and the network."""
+    xml = OsmXml()
+    xml.node(1, -200, 0).node(2, 0, 0).node(3, 200, 0).node(4, 200, 20).node(5, 0, 20).node(6, -200, 20)
+    xml.node(7, 0, 200).node(8, 0, -200).node(9, 0, 10, highway="stop").node(0, 20, 40)
+    for number, refs in {**LINKED, 19: [5, 0], **(ways or {})}.items():
+        more = {"oneway": "yes"} if number in oneway else {}
+        xml.way(number, refs, highway="footway" if number == 19 else "residential", **more)
+    xml.relation(90, [(start, "from"), *((w, "via") for w in via), (end, "to")], type="restriction", **tags)
+    network = network_from_osm(xml.write(tmp_path / "divided.osm"), crs=CRS_4544, rules=RULES[mode])
+    osmid = network.node_osmid.tolist()
+    found = set()
+    for row in [] if network.turns is None else network.turns.tolist():
+        row = [k for k in row if k >= 0]
+        far = [int(network.edge_u[e] + network.edge_v[e]) - n for e, n in ((row[0], row[1]), (row[-1], row[-2]))]
+        found.add(tuple(osmid[k] for k in (far[0], *row[1::2], far[1])))
+    return found, {k: v for k, v in network.left_out.items() if k.startswith("turns_") and v}, network
+
+
+def test_restrictions_over_ways(tmp_path: Path) -> None:
+    from_west = {(1, 2, 9, 2), (1, 2, 9, 5, 9)}  # nor does one turn round on the way
+    assert linked(tmp_path, 10, [14], 13, **NO_U_TURN)[:2] == (from_west | {(1, 2, 9, 5, 6)}, {})
+    assert linked(tmp_path, 10, [14], 15, restriction="no_left_turn")[:2] == (from_west | {(1, 2, 9, 5, 7)}, {})
+    # who comes from the south has to go on to the north: out of 16 over all of the link, and turns round nowhere
+    only, left_out, _ = linked(tmp_path, 16, [14], 15, restriction="only_straight_on")
+    assert only == {(8, 2, 3), (8, 2, 8), (8, 2, 9, 2), (8, 2, 9, 5, 6), (8, 2, 9, 5, 9)}
+    assert left_out == {}
+    # two ways in between, in any order
+    halves = {14: [2, 9], 18: [5, 9]}
+    for via in ([14, 18], [18, 14]):
+        assert linked(tmp_path, 10, via, 13, ways=halves, **NO_U_TURN)[:2] == (from_west | {(1, 2, 9, 5, 6)}, {})
+    # streets that run through and are open both ways: the angle decides
+    through = {10: [1, 2, 3], 13: [4, 5, 6], 11: [3, 0], 12: [4, 0]}
+    both = linked(tmp_path, 10, [14], 13, ways=through, oneway=(), **NO_U_TURN)
+    from_east = {(3, 2, 9, 2), (3, 2, 9, 5, 9)}
+    assert both[:2] == (from_west | from_east | {(1, 2, 9, 5, 6), (3, 2, 9, 5, 4)}, {"turns_ambiguous": 1})
+    right = linked(tmp_path, 16, [14], 13, ways=through, oneway=(), restriction="no_right_turn")
+    assert right[:2] == ({(8, 2, 9, 2), (8, 2, 9, 5, 9), (8, 2, 9, 5, 4)}, {})
+
+
+def test_restrictions_over_ways_that_are_left_out(tmp_path: Path) -> None:
+    def why(start: int, via: list[int], end: int, **more: str) -> dict[str, int]:
+        found, left_out, network = linked(tmp_path, start, via, end, **{**NO_U_TURN, **more})
+        assert (found, network.turns) == (set(), None)
+        return left_out
+
+    assert why(10, [15], 13) == {"turns_via_way": 1}  # they do not meet
+    assert why(10, [14, 17], 13) == {"turns_via_way": 1}  # not all of them are on the way
+    assert why(13, [14], 10) == {"turns_via_way": 1}  # against one-way streets
+    assert why(10, [14], 19) == {"turns_elsewhere": 1}  # a footway
+    assert why(10, [14], 13, mode="cycle", **{"except": "bicycle"}) == {}
+    assert why(10, [14], 13, mode="walk") == {}
+    assert linked(tmp_path, 10, [14], 13, mode="cycle", **NO_U_TURN)[0] >= {(1, 2, 9, 5, 6)}
+
+
+def test_no_u_turn_over_a_link_by_hand(tmp_path: Path) -> None:
+    """From west to west, 100 m from the link; places in the middle of streets, there and back."""
+    car = replace(METRE_A_SECOND, mode="drive")
+
+    def metres(network: Network, start: tuple[int, int], end: tuple[int, int], direction: str) -> int:
+        places = [
+            pd.DataFrame({name: ["x"], "x": [EAST + x], "y": [NORTH + y]})
+            for name, (x, y) in (("origin_id", start), ("facility_id", end))
+        ]
+        costs = edge_costs(network, car)
+        engines = [
+            travel_matrix(network, costs, *places, cutoff_s=2000, direction=direction, engine=engine)
+            for engine in ("numba", "scipy")
+        ]
+        pd.testing.assert_frame_equal(*engines)
+        return round(float(engines[0]["cost_s"].item()))
+
+    before, after, south, link = (-100, 0), (-100, 20), (0, -100), (0, 4)
+    _, _, free = linked(tmp_path, 10, [14], 13, restriction="none")
+    _, _, bound = linked(tmp_path, 10, [14], 13, **NO_U_TURN)
+    assert metres(free, before, after, "to") == metres(free, after, before, "from") == 220
+    # over the link to the north end and back from there: nobody turns round on the link
+    assert metres(bound, before, after, "to") == metres(bound, after, before, "from") == 100 + 20 + 2 * 180 + 100
+    assert metres(bound, south, after, "to") == metres(bound, after, south, "from") == 220
+    assert metres(bound, link, after, "to") == metres(bound, after, link, "from") == 116
+    assert metres(bound, before, link, "to") == 104
+    # who has to go straight on from the south turns at the north end too
+    _, _, only = linked(tmp_path, 16, [14], 15, restriction="only_straight_on")
+    assert metres(only, south, after, "to") == metres(only, after, south, "from") == 100 + 20 + 2 * 180 + 100
+    assert metres(only, before, after, "to") == 220
 
 
 # --- slope ------------------------------------------------------------------------------------------------

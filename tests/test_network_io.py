@@ -21,6 +21,7 @@ from helsinki import HELSINKI_CRS, helsinki_pbf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from osm_xml import equal_networks
+from street_oracle import random_turns, turns_by_id
 from toy import EAST, NORTH, TOY_CRS, grid_network, make_network
 
 from bishan_gis.access.travel_matrix import travel_matrix
@@ -36,6 +37,7 @@ from bishan_gis.errors import (
 )
 from bishan_gis.network.costs import edge_costs, load_profile
 from bishan_gis.network.graph import CONTROLS, Network
+from bishan_gis.network.turns import turn_table
 from bishan_gis.quick_map import explore
 
 WALK = load_profile("adult")
@@ -53,12 +55,6 @@ def rich(seed: int, *, size: int = 5) -> Network:
     """Return a random town with speeds, waits, forbidden turns and strange names."""
     network, rng = grid_network(size, seed=seed), np.random.default_rng(seed)
     names = np.array(["", "人民路", "O'Brien \U0001f6b2", "a\nb"], dtype=object)
-    turns = []
-    for _ in range(6):
-        node = int(rng.integers(network.n_nodes))
-        at = np.flatnonzero((network.edge_u == node) | (network.edge_v == node))
-        if len(at) > 1:
-            turns.append((rng.choice(at), node, rng.choice(at)))
     inner = rng.integers(0, 3, network.n_edges)
     return replace(
         network,
@@ -69,7 +65,7 @@ def rich(seed: int, *, size: int = 5) -> Network:
         edge_speed_kmh=rng.choice([20.0, 33.3, 60.0], network.n_edges),
         node_control=rng.integers(len(CONTROLS), size=network.n_nodes).astype(np.uint8),
         node_elevation_m=rng.normal(300, 9, network.n_nodes),
-        turns=np.array(turns, dtype=np.int32).reshape(-1, 3),
+        turns=turn_table(random_turns(network, rng, seed % 8)),
         rule_counts={"规则": {"ways": 3, "length_km": 0.5}},
         left_out={"missing_nodes": np.int64(2)},
     )
@@ -129,6 +125,27 @@ def _whole(path: Path, header: bytes, rest: bytes) -> Path:
     return path
 
 
+def test_a_file_is_of_the_first_version_that_holds_it(tmp_path: Path) -> None:
+    """Programs of before say of a file with turns over streets in between that it is of a later version."""
+    path = tmp_path / "town.bgnet"
+    plain = grid_network(4)
+    hilly = replace(plain, sample_start=np.zeros(plain.n_edges + 1, dtype=np.int64), sample_elevation_m=np.zeros(0))
+    for network, version in ((plain, 1), (hilly, 2)):
+        for turns in (None, turn_table([(0, network.edge_v[0], 0)])):
+            data = replace(network, turns=turns).save(path).read_bytes()
+            assert b'"version":%d,' % version in data
+    u, v = plain.edge_u[0], plain.edge_v[0]
+    long = replace(plain, turns=turn_table([(0, v, 0, u, 0), (0, v, 0)]))
+    data = long.save(path).read_bytes()
+    assert b'"version":3,' in data
+    same(long, Network.load(path, verify=True))
+    assert long.summary()["forbidden_turns_via_way"] == 1
+    size = struct.unpack("<Q", data[8:16])[0]
+    header = data[48 : 48 + size].replace(b'"shape":[2,5]', b'"shape":[5,2]')
+    with pytest.raises(BrokenFileError, match="turns"):
+        Network.load(_whole(path, header, data[-(-(48 + size) // 64) * 64 :]))
+
+
 def test_files_that_are_not_whole(tmp_path: Path) -> None:
     good = grid_network(4).save(tmp_path / "good.bgnet")
     data, bad = good.read_bytes(), tmp_path / "bad.bgnet"
@@ -179,11 +196,11 @@ def test_round_trip_through_networkx(seed: int) -> None:
     network = rich(seed)
     back = Network.from_networkx(network.to_networkx())
     same(back, Network.from_networkx(back.to_networkx()))
-    for what in (_edges_by_id, _nodes_by_id, _turns_by_id):
+    for what in (_edges_by_id, _nodes_by_id, turns_by_id):
         assert what(network) == what(back), "only the order of nodes and edges is another"
     assert back.left_out == {}
     graph = network.to_networkx()
-    at = [e for e in graph.edges(keys=True, data="edge") if len(network.turns) and e[3] == network.turns[0, 0]]
+    at = [e for e in graph.edges(keys=True, data="edge") if len(network.turns) and e[3] in network.turns[0, ::2]]
     graph.remove_edges_from([e[:3] for e in at])
     assert bool(Network.from_networkx(graph).left_out.get("turns")) == bool(at)
 
@@ -196,10 +213,6 @@ def _edges_by_id(n: Network) -> set[tuple]:
 
 def _nodes_by_id(n: Network) -> set[tuple]:
     return set(zip(n.node_osmid, n.node_x, n.node_y, n.node_control, n.node_elevation_m, strict=True))
-
-
-def _turns_by_id(n: Network) -> list[tuple]:
-    return sorted((n.edge_way[a], n.node_osmid[at], n.edge_way[b]) for a, at, b in n.turns)
 
 
 def test_helsinki_by_car_survives_graph_and_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
+from street_oracle import forbid, random_turns
 from toy import EAST, NORTH, grid_network, make_network
 
 from bishan_gis.access import decay
@@ -102,7 +103,7 @@ def with_waits_and_turns(net, rng):
         if len(here) > 1:
             a, b = rng.choice(here, 2, replace=False)
             turns.append((a, node, b))
-    return replace(net, node_control=control.astype(np.uint8), turns=np.array(turns, dtype=np.int32).reshape(-1, 3))
+    return forbid(replace(net, node_control=control.astype(np.uint8)), *turns, *random_turns(net, rng, 20))
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,6 +11,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from street_oracle import forbid, random_turns, turns_by_id
 from toy import EAST, NORTH, grid_network
 from toy_study import COLS, POPULATION, STEP, lonlat, write_toy_study
 from typer.testing import CliRunner
@@ -303,6 +304,9 @@ def test_closing_streets_and_building_them_again_changes_no_time(seed, share):
     gone = rng.choice(network.edge_way, max(int(share * network.n_edges), 1), replace=False)
     fewer = close_ways(network, gone)
     assert fewer.n_edges == network.n_edges - len(gone)
+    bound = forbid(network, *random_turns(network, rng, 30))
+    left = [turn for turn in turns_by_id(bound) if not set(turn[::2]) & set(gone.tolist())]
+    assert turns_by_id(close_ways(bound, gone)) == left
     rows = np.flatnonzero(np.isin(network.edge_way, gone))
     streets = [
         AddStreet(

@@ -12,7 +12,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from street_oracle import METRE_A_SECOND, forbid, oracle, snaps_at
+from street_oracle import METRE_A_SECOND, forbid, oracle, random_turns, snaps_at
 from toy import EAST, NORTH, grid_network, make_network
 
 from bishan_gis.access.exclusive import exclusive_areas, overlaps
@@ -35,7 +35,7 @@ def _busy_town(seed):
     network, rng = grid_network(6, seed=seed), np.random.default_rng(seed)
     ends = list(zip(network.edge_u.tolist(), network.edge_v.tolist(), strict=True))
     turns = [(a, v, b) for a, b in product(range(len(ends)), repeat=2) for v in set(ends[a]) & set(ends[b])]
-    network = forbid(network, *(turns[i] for i in rng.choice(len(turns), 25)))
+    network = forbid(network, *(turns[i] for i in rng.choice(len(turns), 25)), *random_turns(network, rng, 25))
     network = replace(network, node_control=rng.choice([0, 0, 1, 2], network.n_nodes).astype(np.uint8))
     x, y = EAST + rng.uniform(0, 500, 17), NORTH + rng.uniform(0, 500, 17)
     at, node = rng.random(17) < 0.5, rng.integers(0, network.n_nodes, 17)

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
+from street_oracle import forbid, random_turns
 from toy import EAST, NORTH, grid_network, make_network
 
 import bishan_gis.access.pair_search as module
@@ -55,10 +56,10 @@ def _with_turns_and_waits(seed, n=6):
     rng = np.random.default_rng(seed)
     came, to = rng.integers(0, network.n_edges, (2, 400))
     met = network.edge_v[came] == network.edge_u[to]
-    turns = np.column_stack([came, network.edge_v[came], to])[met].astype(np.int32)
-    network = replace(network, turns=turns)
+    turns = np.column_stack([came, network.edge_v[came], to])[met].tolist()
+    network = forbid(network, *turns, *random_turns(network, rng, 30))
     costs = edge_costs(network, METRE_A_SECOND)
-    assert len(turns) == 0 or costs.n_states > network.n_nodes
+    assert costs.n_states > network.n_nodes
     return network, replace(costs, delay_ms=rng.integers(0, 20_000, network.n_nodes))
 
 

@@ -16,10 +16,11 @@ from bishan_gis.access.time_grid import FAR, build_time_grid, time_surface
 from bishan_gis.errors import StudyError
 from bishan_gis.network.costs import edge_costs, load_profile
 from bishan_gis.network.graph import CONTROLS
+from bishan_gis.network.plain_search import nearest_on_edges_plainly, search_nearest_plainly
 from bishan_gis.network.search import nearest_on_edges, search_bounded, search_nearest
 from bishan_gis.network.snap import snap_points
 from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, list_places, snap_seeds
-from bishan_gis.network.turns import build_states
+from bishan_gis.network.turns import build_states, turn_table
 
 
 def _times(network, costs, origins, goals, offset_ms=None):
@@ -45,6 +46,21 @@ def _times(network, costs, origins, goals, offset_ms=None):
 
 
 @st.composite
+def long_turns(draw, pairs, at):
+    """Parts of one walk, over two to four streets, that overlap; some leave it at the end."""
+    walk = [draw(st.integers(0, len(pairs) - 1))]
+    node = draw(st.sampled_from(pairs[walk[0]]))
+    for _ in range(6):
+        walk += [node, draw(st.sampled_from(at[node]))]
+        node = sum(pairs[walk[-1]]) - node
+    turns = []
+    for first, size in draw(st.lists(st.tuples(st.integers(0, 5), st.integers(2, 4)), max_size=5)):
+        turn = walk[2 * first : 2 * (first + size) - 1]
+        turns.append([*turn[:-1], draw(st.sampled_from([turn[-1], *at[turn[-2]]]))])
+    return turns
+
+
+@st.composite
 def towns(draw):
     """Any directed multigraph with loops, parallel and closed streets, waits and forbidden turns; places on it."""
     n = draw(st.integers(1, 6))
@@ -62,13 +78,41 @@ def towns(draw):
     )
     at = [[e for e, ends in enumerate(pairs) if v in ends] for v in range(n)]
     turns = [(a, v, b) for v in range(n) for a, b in product(at[v], at[v])]
-    network = forbid(network, *draw(st.lists(st.sampled_from(turns), max_size=len(turns))))
+    over = draw(long_turns(pairs, at))
+    network = forbid(network, *draw(st.lists(st.sampled_from(turns), max_size=len(turns) if not over else 6)), *over)
     place = st.tuples(
         st.integers(0, m - 1), st.sampled_from([0.0, 0.0, 0.25, 1 / 3, 0.9, 1.0, 1.0]), st.sampled_from([0.0, 7.3])
     )
     origins, goals = (snaps_at(*draw(st.lists(place, min_size=1, max_size=5))) for _ in range(2))
     offset = np.array(draw(st.lists(st.integers(0, 9999), min_size=len(goals), max_size=len(goals))))
     return network, origins, goals, offset
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_states_allow_just_the_walks_without_a_forbidden_turn(data):
+    """Every walk of up to five streets, from state to state, there and back."""
+    pairs = data.draw(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=5))
+    at = [[e for e, ends in enumerate(pairs) if v in ends] for v in range(3)]
+    u, v = np.array(pairs, dtype=np.int32).T
+    turns = data.draw(long_turns(pairs, at)) + data.draw(long_turns(pairs, at))
+    states = build_states(3, u, v, turn_table(turns))
+
+    def follow(states, turns, walk, state, left):
+        node = states.node[state]
+        for e in at[node] if left else ():
+            _, from_state = states.leaving(np.array([node]), np.array([e]))
+            longer = [*walk, node, e] if walk else [e]
+            known = not any(longer[-len(turn) :] == turn for turn in turns)
+            assert (state in from_state) == known, longer
+            if known:
+                end = states.end_v[[e]] if u[e] == node else states.end_u[[e]]
+                here = states.arriving(np.array([state]), np.array([e]), end)[0]
+                follow(states, turns, longer, here, left - 1)
+
+    for node in range(3):
+        follow(states, turns, [], node, 5)
+        follow(states.reversed(), [turn[::-1] for turn in turns], [], node, 5)
 
 
 @settings(max_examples=150, deadline=None)
@@ -91,9 +135,12 @@ def test_the_nearest_of_several(town):
     costs = edge_costs(network, METRE_A_SECOND)
     label = np.arange(len(goals), dtype=np.int32)
     seeds = snap_seeds(network, costs, goals, label, arrive=True, offset_ms=offset)
-    (dist,), (who,) = search_nearest(StarGraph.from_network(network, costs, reverse=True), [seeds])
+    star = StarGraph.from_network(network, costs, reverse=True)
+    (dist,), (who,) = search_nearest(star, [seeds])
     here = by_edge(network, costs, goals, label, offset_ms=offset)
     cost, nearest = nearest_on_edges(network, costs, origins, here, dist, who)
+    plain = nearest_on_edges_plainly(costs, origins, here, *search_nearest_plainly(star, seeds))
+    assert np.array_equal(plain, (cost, nearest))
     pairs = oracle(network, costs, origins, goals, offset)
     assert (cost == pairs.min(axis=1)).all()
     assert (nearest == np.where(cost < NOT_REACHED, pairs.argmin(axis=1), -1)).all()
@@ -269,6 +316,9 @@ def test_bad_input():
     network = _block()
     with pytest.raises(ValueError, match=r"1 forbidden turns name an edge .* first \[0, 2, 1\]"):
         build_states(5, network.edge_u, network.edge_v, np.array([[0, 1, 1], [0, 2, 1]]))
+    for wrong in ([0, 1, 1, 1, 2], [0, 1, 1, 2, 3], [0, 1, 1, 2, -1], [0, 1, -1, -1, 2], [0, 1, 9, 2, 4]):
+        with pytest.raises(ValueError, match="1 forbidden turns name an edge"):
+            build_states(5, network.edge_u, network.edge_v, np.array([wrong, [0, 1, 2, 3, 3]]))
     costs = edge_costs(network, METRE_A_SECOND)
     one = snaps_at((0, 0.5, 0.0))
     for offset in (-1, np.nan):

@@ -14,7 +14,7 @@ from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.many.halo import top_speed_ms
 from bishan_gis.network.costs import EdgeCosts, SpeedProfile
 from bishan_gis.network.graph import Network
-from bishan_gis.network.turns import build_states
+from bishan_gis.network.turns import build_states, keep_turns
 from bishan_gis.schema import check_columns
 from bishan_gis.sources.partition import load_part, load_region, store_region
 
@@ -126,7 +126,9 @@ def partition_region(
         "places": table(places, gpd.points_from_xy(places["x"], places["y"]), places["x"], places["y"]),
     }
     if network.turns is not None and len(network.turns):
-        turns = pd.DataFrame(network.turns, columns=["edge_in", "node", "edge_out"])
+        # Where a turn goes over streets in between, "edge_out" is the first of them.
+        more = [f"{what}_{i}" for i in range(2, network.turns.shape[1] // 2 + 1) for what in ("node", "edge")]
+        turns = pd.DataFrame(network.turns, columns=["edge_in", "node", "edge_out", *more])
         x, y = network.node_x[turns["node"]], network.node_y[turns["node"]]
         tables["turns"] = table(turns, gpd.points_from_xy(x, y), x, y)
     facts = {
@@ -265,7 +267,8 @@ def _rebuild(
     lines: Any = streets.geometry.to_numpy()
     xy = shapely.get_coordinates(lines)
     u, v = place[:m].astype(np.int32), place[m:].astype(np.int32)
-    kept = None if turns is None else _kept_turns(turns, streets["row"].to_numpy(), number)
+    columns = [] if turns is None else [c for c in turns if str(c).startswith(("edge_", "node"))]
+    kept = None if turns is None else keep_turns(turns[columns].to_numpy(), streets["row"].to_numpy(), number)
     network = Network(
         crs=streets.crs,
         edge_u=u,
@@ -289,14 +292,3 @@ def _rebuild(
         delay_ms=of_nodes("delay_ms").astype(np.int64) if "u_delay_ms" in streets else None,
     )
     return network, costs
-
-
-def _kept_turns(turns: pd.DataFrame, rows: NDArray[np.int64], nodes: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return the turns between streets of the part, by their numbers there."""
-    columns = turns[["edge_in", "node", "edge_out"]].to_numpy(np.int64)
-    known = [rows, nodes, rows]
-    at = np.column_stack([np.searchsorted(k, c) for k, c in zip(known, columns.T, strict=True)])
-    at = np.minimum(at, [len(k) - 1 for k in known])
-    there = np.column_stack([k[a] == c for k, a, c in zip(known, at.T, columns.T, strict=True)]).all(axis=1)
-    out: NDArray[np.int32] = at[there].astype(np.int32)
-    return out

@@ -1,7 +1,7 @@
 """What holds traffic at nodes: signals, crossings and signs, and turns that are forbidden.
 
 Controls are mapped as points on the streets, mostly some metres before a junction; restrictions are relations from
-a way over a node to a way.
+a way over a node, or over further ways, to a way.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bishan_gis.network.graph import CONTROLS
+from bishan_gis.network.turns import turn_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,10 @@ TURNS_LEFT_OUT = {
         "仅部分时段有效的转向限制 (未采用)",
         "turn restrictions that hold at certain hours only (not used)",
     ),
-    "turns_via_way": ("经由路段的转向限制 (未采用)", "turn restrictions over a way in between (not used)"),
+    "turns_via_way": (
+        "所经由的路段走不通的转向限制 (未采用)",
+        "turn restrictions over ways in between that do not lead to the last one (not used)",
+    ),
     "turns_incomplete": (
         "成员缺失或类型不明的转向限制 (未采用)",
         "turn restrictions that lack members or make no sense",
@@ -51,7 +55,9 @@ _KINDS = {"left_turn", "right_turn", "straight_on", "u_turn"}
 _NO = {f"no_{kind}" for kind in _KINDS} | {"no_entry", "no_exit"}
 _ONLY = {f"only_{kind}" for kind in _KINDS}
 #: Angles of a turn, to the left [degrees], that its name allows; used only where several pairs of streets fit.
-_ANGLES = {"left_turn": (20, 170), "right_turn": (-170, -20), "straight_on": (-60, 60)}
+_ANGLES = {"left_turn": (20, 170), "right_turn": (-170, -20), "straight_on": (-60, 60), "u_turn": (120, 240)}
+#: So many ways to travel the members of one restriction, or it makes no sense.
+_MOST_WALKS = 1000
 
 
 def control_code(tags: Mapping[str, str], mode: str) -> int:
@@ -158,9 +164,8 @@ def read_restriction(restriction: Restriction, mode: str) -> tuple[str, str]:
         return "", ""
     if any(k in tags for k in _HOURS):
         return "", "turns_conditional"
-    if restriction.via_ways:
-        return "", "turns_via_way"
-    whole = restriction.from_ways and restriction.to_ways and len(restriction.via_nodes) == 1
+    via = len(restriction.via_nodes) == 1 if not restriction.via_ways else not restriction.via_nodes
+    whole = restriction.from_ways and restriction.to_ways and via
     many_from = len(restriction.from_ways) > 1 and turn != "no_entry"
     many_to = len(restriction.to_ways) > 1 and turn != "no_exit"
     if not whole or many_from or many_to or turn not in _NO | _ONLY:
@@ -203,11 +208,15 @@ class JunctionEdges:
         """Return whether one may leave a node by an edge."""
         return bool((self.u[edge] == node and self.forward[edge]) or (self.v[edge] == node and self.backward[edge]))
 
-    def angle(self, first: int, node: int, second: int) -> float:
-        """Return the turn from an edge into another [degrees]: positive to the left, 180 back by the same edge."""
-        if first == second:
+    def angle(self, walk: tuple[int, ...]) -> float:
+        """Return the turn from the first edge of a walk into the last: positive to the left, 180 back by the same.
+
+        The walk is edge, node, edge, or further nodes and edges [degrees].
+        """
+        first, last = walk[0], walk[-1]
+        if first == last:
             return 180.0
-        turn = self._bearing(second, node) - (self._bearing(first, node) + 180)
+        turn = self._bearing(last, walk[-2]) - (self._bearing(first, walk[1]) + 180)
         return float((turn + 180) % 360 - 180)
 
     def _bearing(self, edge: int, node: int) -> float:
@@ -221,7 +230,7 @@ class JunctionEdges:
 def forbidden_turns(
     restrictions: list[Restriction], mode: str, edges: JunctionEdges, nodes_of: Mapping[int, tuple[int, ...]]
 ) -> tuple[NDArray[np.int32] | None, dict[str, int]]:
-    """Translate restrictions into forbidden pairs of edges.
+    """Translate restrictions into forbidden turns from edge to edge.
 
     Parameters
     ----------
@@ -236,57 +245,100 @@ def forbidden_turns(
 
     Returns
     -------
-    turns : ndarray of int32, shape (t, 3), or None
-        Edge one comes by, node, edge one may not go on by; sorted, each once. None: nothing is forbidden.
+    turns : ndarray of int32, shape (t, 3) or wider, or None
+        Edge one comes by, node, edge one may not go on by, or more of them where a restriction goes over ways in
+        between, see :func:`~bishan_gis.network.turns.turn_table`; sorted, each once. None: nothing is forbidden.
     left_out : dict
         Key of :data:`TURNS_LEFT_OUT` -> count of relations.
 
     Notes
     -----
-    ``no_*`` forbids the pair it names, ``only_*`` every other way to go on from the same street, turning round
-    included (https://wiki.openstreetmap.org/wiki/Relation:restriction: a route must follow the members). Where a way
-    runs on through the node, or a restriction names one way twice, several pairs of edges may fit: one-way streets,
-    then the angle of the turn decide; what still fits is all taken and counted as ambiguous.
+    ``no_*`` forbids the walk it names, ``only_*`` every other way to go on from the same street, turning round
+    included (https://wiki.openstreetmap.org/wiki/Relation:restriction: a route must follow the members). So over ways
+    in between, ``only_*`` binds all who come by the first street: they go on into them and follow them to the last; who
+    gets onto them elsewhere is free. GraphHopper and Valhalla read it so too; OSRM binds only those who have gone all
+    of the way before the last street. Those who come by the first street do not turn round on the ways in between of
+    ``no_*`` either: two turns on the spot would get round it.
+
+    Where a way runs on through the node, or a restriction names one way twice, several walks may fit: one-way streets,
+    then the angle of the turn decide; what still fits is all taken and counted as ambiguous. Ways in between may be
+    listed in any order; all of them are travelled, each street piece once at most, over as few pieces as will do.
     """
     left_out: Counter[str] = Counter(dict.fromkeys(TURNS_LEFT_OUT, 0))
-    rows: set[tuple[int, int, int]] = set()
+    rows: set[tuple[int, ...]] = set()
     read = [(one, *read_restriction(one, mode)) for one in restrictions]
     left_out.update(reason for _, _, reason in read if reason)
     used = [(one, turn) for one, turn, _ in read if turn]
-    at = _edges_at(edges, {n for one, _ in used for n in nodes_of.get(one.via_nodes[0], ())})
+    long = [one for one, _ in used if one.via_ways]
+    over = np.flatnonzero(np.isin(edges.way, [way for one in long for way in _members(one)]))
+    ends: dict[int, set[int]] = {}
+    for way, u, v in zip(*(a[over].tolist() for a in (edges.way, edges.u, edges.v)), strict=True):
+        ends.setdefault(way, set()).update((u, v))
+    single = {n for one, _ in used for via in one.via_nodes for n in nodes_of.get(via, ())}
+    at = _edges_at(edges, single.union(*ends.values()))
     for one, turn in used:
-        found = []
-        for node in nodes_of.get(one.via_nodes[0], ()):
-            meeting = at.get(node, [])
-            come = [e for e in meeting if int(edges.way[e]) in one.from_ways and edges.arriving(e, node)]
-            go = [e for e in meeting if int(edges.way[e]) in one.to_ways and edges.leaving(e, node)]
-            found += [(a, node, b) for a in come for b in go]
-        pairs = _choose(found, turn, one, edges)
-        if not pairs:
-            left_out["turns_elsewhere"] += 1
+        nodes = [n for via in one.via_nodes for n in nodes_of.get(via, ())]
+        nodes += sorted({n for way in one.via_ways for n in ends.get(way, ())})
+        walks = _choose(_walks(one, edges, at, nodes), turn, one, edges)
+        if not walks:
+            there = one.via_ways and all(way in ends for way in _members(one))
+            left_out["turns_via_way" if there else "turns_elsewhere"] += 1
             continue
-        left_out["turns_ambiguous"] += len(pairs) > max(len(one.from_ways), len(one.to_ways))
+        left_out["turns_ambiguous"] += len(walks) > max(len(one.from_ways), len(one.to_ways))
         if turn in _NO:
-            rows.update(pairs)
+            rows.update(walks)
+            back = {(*walk[:k], walk[k - 2]) for walk in walks for k in range(4, len(walk), 2)}
+            rows.update(walk for walk in back if edges.leaving(walk[-1], walk[-2]))
             continue
-        for first, node in {(a, n) for a, n, _ in pairs}:
-            rows.update((first, node, e) for e in at[node] if edges.leaving(e, node) and (first, node, e) not in pairs)
-    turns = np.array(sorted(rows), dtype=np.int32) if rows else None
-    return turns, dict(left_out)
+        begun = {walk[:k] for walk in walks for k in range(1, len(walk) + 1)}
+        for part in (part for part in begun if len(part) % 2 == 0):
+            rows.update((*part, e) for e in at[part[-1]] if edges.leaving(e, part[-1]) and (*part, e) not in begun)
+    return turn_table(sorted(rows)) if rows else None, dict(left_out)
+
+
+def _members(restriction: Restriction) -> tuple[int, ...]:
+    return (*restriction.from_ways, *restriction.via_ways, *restriction.to_ways)
+
+
+def _walks(
+    restriction: Restriction, edges: JunctionEdges, at: Mapping[int, list[int]], nodes: list[int]
+) -> list[tuple[int, ...]]:
+    """Return every way to travel the members of a restriction: edge, node, edge ...; `nodes` may be the first."""
+    way, via = edges.way, set(restriction.via_ways)
+    begun: list[tuple[int, ...]] = [
+        (a, n) for n in nodes for a in at.get(n, ()) if way[a] in restriction.from_ways and edges.arriving(a, n)
+    ]
+    found: list[tuple[int, ...]] = []
+    while begun:
+        longer = []
+        for walk in begun:
+            node, between = walk[-1], walk[2::2]
+            leaving = [e for e in at[node] if edges.leaving(e, node)]
+            if {int(way[e]) for e in between} == via:
+                found += [(*walk, b) for b in leaving if way[b] in restriction.to_ways]
+            further = [e for e in leaving if way[e] in via and e not in between]
+            longer += [(*walk, e, int(edges.u[e] + edges.v[e]) - node) for e in further]
+        begun = longer
+        if len(begun) > _MOST_WALKS:
+            return []
+    least: dict[tuple[int, int], int] = {}
+    for walk in found:  # the shortest come first
+        least.setdefault((walk[0], walk[-1]), len(walk))
+    return [walk for walk in found if len(walk) == least[walk[0], walk[-1]]]
 
 
 def _choose(
-    pairs: list[tuple[int, int, int]], turn: str, restriction: Restriction, edges: JunctionEdges
-) -> set[tuple[int, int, int]]:
-    """Return the pairs that are meant, where one-way streets left several."""
+    walks: list[tuple[int, ...]], turn: str, restriction: Restriction, edges: JunctionEdges
+) -> set[tuple[int, ...]]:
+    """Return the walks that are meant, where one-way streets left several."""
     kind = turn.partition("_")[2]
     if kind == "u_turn" and restriction.from_ways == restriction.to_ways:
-        return {(a, n, b) for a, n, b in pairs if a == b}
-    if len(pairs) > 1 and kind in _ANGLES:
+        return {walk for walk in walks if walk[0] == walk[-1]}
+    if len(walks) > 1 and kind in _ANGLES and (kind != "u_turn" or restriction.via_ways):
         low, high = _ANGLES[kind]
-        fitting = {(a, n, b) for a, n, b in pairs if low <= edges.angle(a, n, b) <= high}
-        return fitting or set(pairs)
-    return set(pairs)
+        fitting = {walk for walk in walks if (edges.angle(walk) - low) % 360 <= high - low}
+        return fitting or set(walks)
+    return set(walks)
 
 
 def _edges_at(edges: JunctionEdges, nodes: set[int]) -> dict[int, list[int]]:

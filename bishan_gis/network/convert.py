@@ -23,6 +23,7 @@ from bishan_gis.network.graph_checks import (
 )
 from bishan_gis.network.pieces import join_samples, split_samples
 from bishan_gis.network.rules import check_mode
+from bishan_gis.network.turns import turn_table
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -51,7 +52,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
         direction of the edge) [m], and ``control`` on nodes. The graph's
         attributes ``crs``, ``mode``, ``rule_table`` and, where they are not 0, ``island_m`` are the network's;
         ``turns`` lists its forbidden turns as (``edge`` of the street one comes by, node, ``edge`` of the street one
-        may not go on by).
+        may not go on by), or more nodes and streets where a turn goes over streets in between.
 
     Examples
     --------
@@ -92,7 +93,8 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
             data["control"] = CONTROLS[network.node_control[i]]
         graph.add_node(name, **data)
     if network.turns is not None:
-        graph.graph["turns"] = [(a, names[at], b) for a, at, b in network.turns.tolist()]
+        listed = [[k for k in row if k >= 0] for row in network.turns.tolist()]
+        graph.graph["turns"] = [tuple(names[k] if i % 2 else k for i, k in enumerate(row)) for row in listed]
     lines, backs, heights = network.lines, _reverse(network.lines), split_samples(network)
     for i in range(network.n_edges):
         u, v = names[network.edge_u[i]], names[network.edge_v[i]]
@@ -359,13 +361,21 @@ def _turns(
     if consolidated:
         was = {name: n for n, d in graph.nodes(data=True) for name in merged(d.get("osmid_original"))}
         position = {name: position[n] for name, n in was.items()}
-    at = {s.tags["edge"]: (i, (s.u, s.v)) for i, s in enumerate(rows) if "edge" in s.tags}
-    out = []
-    for a, node, b in listed:
-        here = position.get(node)
-        if a in at and b in at and here in at[a][1] and here in at[b][1]:
-            out.append((at[a][0], here, at[b][0]))
-    return np.array(out, dtype=np.int32).reshape(-1, 3), len(listed) - len(out)
+    at = {s.tags["edge"]: i for i, s in enumerate(rows) if "edge" in s.tags}
+    out: list[list[Any]] = []
+    for turn in listed:
+        found: list[Any] = [position.get(k) if i % 2 else at.get(k) for i, k in enumerate(turn)]
+        if None not in found and _joined(found, rows):
+            out.append(found)
+    return turn_table(out), len(listed) - len(out)
+
+
+def _joined(turn: list[Any], rows: list[_Street]) -> bool:
+    """Say whether a turn leads from street to street: each has the nodes before and after it as its ends."""
+    if len(turn) < 3 or len(turn) % 2 == 0:
+        return False
+    ends = [Counter((rows[e].u, rows[e].v)) for e in turn[::2]]
+    return all(not Counter(turn[max(2 * i - 1, 1) : 2 * i + 2 : 2]) - ends[i] for i in range(len(ends)))
 
 
 def _node_names(osmid: NDArray[np.int64]) -> list[int]:

@@ -91,8 +91,10 @@ class Network:
         :func:`~bishan_gis.network.speeds.edge_speeds`. None where speed is the traveller's own.
     node_control : ndarray of uint8, shape (n,), or None
         Position in :data:`CONTROLS`; None: no node delays anybody.
-    turns : ndarray of int32, shape (t, 3), or None
-        Forbidden turns: the edge one comes by, the node, the edge one may not go on by. None: all are allowed.
+    turns : ndarray of int32, shape (t, 3) or wider, or None
+        Forbidden turns: the edge one comes by, the node, the edge one may not go on by. Where some go over edges in
+        between, rows are edge, node, edge, node, edge ... and shorter ones are filled up with -1, see
+        :func:`~bishan_gis.network.turns.turn_table`. None: all are allowed.
     island_m : float
         Places are not snapped to parts of the streets shorter than this in all, where there is another street near
         [m]; 0: to any. See :func:`bishan_gis.network.snap.find_islands`.
@@ -483,6 +485,8 @@ class Network:
             out["controls"] = {name: int(c) for name, c in zip(CONTROLS, count, strict=False) if name and c}
         if self.turns is not None:
             out["forbidden_turns"] = len(self.turns)
+            if over := int((self.turns[:, 3:4] >= 0).sum()):
+                out["forbidden_turns_via_way"] = over
         return out
 
     def _elevation_range(self) -> list[float] | None:

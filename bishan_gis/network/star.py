@@ -80,8 +80,9 @@ class StarGraph:
         cost = np.concatenate([costs.forward_ms[go], costs.backward_ms[back]])
         if costs.delay_ms is not None:
             cost += costs.delay_ms[costs.state_node[head]]
-        row, tail = costs.states.leaving(tail, np.concatenate([go, back]))
-        head, cost = head[row], cost[row]
+        edge = np.concatenate([go, back])
+        row, tail = costs.states.leaving(tail, edge)
+        head, cost = costs.states.arriving(tail, edge[row], head[row]), cost[row]
         if reverse:
             tail, head = head, tail
         return cls.from_links(costs.n_states, tail, head, cost)

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT_VERSION", "load_network", "save_network"]
 
 #: Version of the format; files of a later one are not read.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
-#: What the first version did not have; files without it are still of that version.
+#: What the first version did not have; files without it are still of that version, and of the second without forbidden
+#: turns over edges in between.
 _SECOND = ("sample_start", "sample_elevation_m")
 _MAGIC = b"BGISNET\n"
 _LEAD = struct.Struct("<8sQ32s")
@@ -55,7 +56,7 @@ _ARRAYS = {
     "vertex_start": ("<i8", "m+1"),
     "vertex_x": ("<f8", "k"),
     "vertex_y": ("<f8", "k"),
-    "turns": ("<i4", "t3?"),
+    "turns": ("<i4", "turns?"),
     "sample_start": ("<i8", "m+1?"),
     "sample_elevation_m": ("<f8", "s?"),
 }
@@ -96,7 +97,7 @@ def save_network(network: Network, path: str | Path) -> Path:
         offset += -(-values.nbytes // _ALIGN) * _ALIGN
     header = {
         "format": "bishan_gis network",
-        "version": FORMAT_VERSION if any(name in arrays for name in _SECOND) else 1,
+        "version": _version(network),
         "crs_wkt": network.crs.to_wkt(),
         "mode": network.mode,
         "island_m": network.island_m,
@@ -184,6 +185,13 @@ def load_network(path: str | Path, *, verify: bool = False) -> Network:
     return network
 
 
+def _version(network: Network) -> int:
+    """Return the first version of the format that holds what there is."""
+    if network.turns is not None and network.turns.shape[1] > 3:
+        return FORMAT_VERSION
+    return 2 if any(getattr(network, name) is not None for name in _SECOND) else 1
+
+
 def _content(network: Network) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield every array to be written, texts as codes, ends and letters."""
     for name, (kind, _) in _ARRAYS.items():
@@ -262,8 +270,9 @@ def _arrays(raw: NDArray[np.uint8], header: dict[str, Any], file: Path) -> dict[
     for name, rule in due.items():
         if name not in out:
             wrong += [] if rule.endswith("?") else [name]
-        elif rule == "t3?":
-            wrong += [] if out[name].shape[1:] == (3,) else [name]
+        elif rule == "turns?":
+            shape = out[name].shape
+            wrong += [] if len(shape) == 2 and shape[1] >= 3 and shape[1] % 2 else [name]
         elif out[name].shape != (lengths[rule[0]] + ("+1" in rule),):
             wrong.append(name)
     wrong += [name for name in _SECOND if name not in out and any(n in out for n in _SECOND)]

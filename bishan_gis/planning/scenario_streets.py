@@ -14,6 +14,7 @@ from bishan_gis.network.costs import edge_costs
 from bishan_gis.network.graph import STRUCTURES
 from bishan_gis.network.pieces import sample_points
 from bishan_gis.network.slope import load_slope_rules, smooth_elevation
+from bishan_gis.network.turns import keep_turns
 from bishan_gis.planning.scenario_edits import edit_profile
 from bishan_gis.planning.scenarios import raise_problems
 from bishan_gis.sources.elevation import sample_elevation
@@ -158,7 +159,6 @@ def close_ways(network: Network, ways: Collection[int]) -> Network:
     had[network.edge_u] = had[network.edge_v] = True
     stays = used | ~had
     node = (np.cumsum(stays) - 1).astype(np.int32)
-    edge = (np.cumsum(keep) - 1).astype(np.int32)
     count = np.diff(network.vertex_start)
     vertex = np.repeat(keep, count)
     turns, first, inner = network.turns, network.sample_start, network.sample_elevation_m
@@ -166,8 +166,7 @@ def close_ways(network: Network, ways: Collection[int]) -> Network:
         inner = inner[np.repeat(keep, np.diff(first))]
         first = np.r_[0, np.cumsum(np.diff(first)[keep])].astype(np.int64)
     if turns is not None:
-        turns = turns[keep[turns[:, 0]] & keep[turns[:, 2]]]
-        turns = np.column_stack([edge[turns[:, 0]], node[turns[:, 1]], edge[turns[:, 2]]]).astype(np.int32)
+        turns = keep_turns(turns, np.flatnonzero(keep), np.flatnonzero(stays))
     nodes = {k: getattr(network, k)[stays] for k in _NODE}
     edges = {k: getattr(network, k)[keep] for k in _EDGE if k not in ("edge_u", "edge_v")}
     return replace(
