@@ -84,6 +84,7 @@ def tiled_network(network: Network, copies: int) -> Network:
         "edge_name": np.full(k, "", dtype=object),
         "edge_kind": np.full(k, "synthetic", dtype=object),
         "edge_speed_kmh": np.full(k, 50.0),
+        "edge_local": np.zeros(k, dtype=bool),
     }
     for name, more in new.items():
         if values[name] is not None:

@@ -196,6 +196,7 @@ def _mode_facts(network: Network, costs: EdgeCosts) -> dict[str, Any]:
         out["mean_speed_kmh"] = round(float(mean), 1)
     if climbs(costs.profile, costs.slope):
         out["slope"] = slope_summary(network, costs)
-    out |= {key: facts[key] for key in ("controls", "forbidden_turns", "forbidden_turns_via_way") if key in facts}
+    bound = ("controls", "forbidden_turns", "forbidden_turns_via_way", "no_through_km")
+    out |= {key: facts[key] for key in bound if key in facts}
     out |= {key: n for key, n in network.left_out.items() if key.startswith("turns") and n}
     return out

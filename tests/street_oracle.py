@@ -69,6 +69,7 @@ def oracle(network, costs, origins, goals, offset_ms=None):
     control = np.zeros(network.n_nodes, dtype=int) if network.node_control is None else network.node_control
     wait = np.rint(seconds * 1000).astype(int)[control]
     turns = [] if network.turns is None else [[k for k in row if k >= 0] for row in network.turns.tolist()]
+    local = costs.states.local
     named = {e for turn in turns for e in turn[::2]}
     most = max((len(turn) // 2 for turn in turns), default=1)
     offset = np.zeros(len(goals)) if offset_ms is None else np.asarray(offset_ms)
@@ -79,7 +80,7 @@ def oracle(network, costs, origins, goals, offset_ms=None):
         travelled = [k for e, d in walk for k in (e, ends[d][1][e])][:-1]
         return any(travelled[-len(turn) :] == turn for turn in turns)
 
-    def onward(walk):
+    def onward(walk, inside):
         """The walks with one arc more, as much of them as matters later, and the wait before that arc."""
         e, d = walk[-1]
         node = ends[d][1][e]
@@ -87,8 +88,16 @@ def oracle(network, costs, origins, goals, offset_ms=None):
         out = []
         for one in (one for one in longer if not forbidden(one)):
             since = max((i for i, (e, _) in enumerate(one[:-1]) if e not in named), default=-1) + 1
-            out.append(one[since:][-most:])
+            now = enter(one[-1], inside)
+            if now != "through":
+                out.append((one[since:][-most:], now))
         return out, int(wait[node])
+
+    def enter(arc, inside):
+        """Where one is on an arc: on local streets from the "begin", "out" on others, "in" again or going "through"."""
+        if local is not None and local[arc[0]]:
+            return "begin" if inside == "begin" else "in"
+        return "through" if inside == "in" else "out"
 
     def stands(places, i):
         return {0.0: network.edge_u, 1.0: network.edge_v}.get(places.fraction[i], np.full(network.n_edges, -1))[
@@ -106,9 +115,10 @@ def oracle(network, costs, origins, goals, offset_ms=None):
     waiting = []
     for i in range(len(origins)):
         for (e, d), before in ways(origins, i):
-            following, paid = [((e, d),)], leg(origins, i)
+            first = (((e, d),), enter((e, d), "begin"))
+            following, paid = [first], leg(origins, i)
             if 0.0 < before < 1.0:
-                following, here = onward(((e, d),))
+                following, here = onward(*first)
                 paid += int(np.rint((1 - before) * price[d][e])) + here
             if before < 1.0:
                 graph.add_weighted_edges_from((("from", i), walk, paid) for walk in following)
@@ -118,14 +128,14 @@ def oracle(network, costs, origins, goals, offset_ms=None):
         walk = waiting.pop()
         if walk not in walks:
             walks.add(walk)
-            following, here = onward(walk)
-            e, d = walk[-1]
+            following, here = onward(*walk)
+            e, d = walk[0][-1]
             graph.add_weighted_edges_from((walk, longer, int(price[d][e]) + here) for longer in following)
             waiting += following
     for j in range(len(goals)):
         last = leg(goals, j) + int(offset[j])
         for arc, share in ways(goals, j):
-            ahead = [(walk, ("to", j)) for walk in walks if walk[-1] == arc]
+            ahead = [(walk, ("to", j)) for walk in walks if walk[0][-1] == arc]
             graph.add_edges_from(ahead, weight=int(np.rint(share * price[arc[1]][arc[0]])) + last)
         for i in range(len(origins)):
             both = leg(origins, i) + last

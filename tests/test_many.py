@@ -52,6 +52,7 @@ def random_region(seed: int, *, island_m: float = 0.0):
         ends = [({u, v}, e) for e, (u, v) in enumerate(zip(network.edge_u, network.edge_v, strict=True))]
         pairs = [(a, n, b) for s, a in ends[::5] for n in s for t, b in ends if n in t and a != b][:30:3]
         network = forbid(network, *pairs, *random_turns(network, rng, 40))
+        network = replace(network, edge_local=rng.random(network.n_edges) < 0.2)
     network = replace(network, island_m=island_m)
     costs = edge_costs(network, METRE_A_SECOND)
 

@@ -179,7 +179,7 @@ def test_barriers(tags: str, cycle: str | None, drive: str | None) -> None:
 def test_tables(tmp_path: Path) -> None:
     for mode, rules in RULES.items():
         assert rules.mode == mode
-        for rule in (*rules.way, *rules.direction, *rules.node):
+        for rule in (*rules.way, *rules.direction, *rules.node, *rules.through):
             assert all((rule.zh, rule.en, rule.source, rule.match)), rule.id
     with pytest.raises(StudyError, match="walk, cycle, drive"):
         load_rules(mode="swim")
@@ -634,6 +634,84 @@ def test_no_u_turn_over_a_link_by_hand(tmp_path: Path) -> None:
     _, _, only = linked(tmp_path, 16, [14], 15, restriction="only_straight_on")
     assert metres(only, south, after, "to") == metres(only, after, south, "from") == 100 + 20 + 2 * 180 + 100
     assert metres(only, before, after, "to") == 220
+
+
+# --- through traffic --------------------------------------------------------------------------------------
+
+
+def test_who_may_drive_through() -> None:
+    def local(text: str, rules: Rules = RULES["drive"]) -> bool:
+        return bool(apply_rules([tags_of("highway=residential " + text)], rules).local[0])
+
+    assert [local(f"{key}=destination") for key in ("motorcar", "motor_vehicle", "vehicle", "access")] == [True] * 4
+    assert local("access=customers")
+    assert not local("")
+    # what is said of cars is stronger than what is said of all
+    assert not local("access=destination motor_vehicle=yes")
+    assert local("access=yes motor_vehicle=destination")
+    assert not local("bicycle=destination")
+    assert not local("access=destination", load_rules(mode="drive", table="emergency"))
+    assert not any(local("vehicle=destination access=destination", RULES[mode]) for mode in ("walk", "cycle"))
+
+
+def test_no_through_traffic_by_hand(tmp_path: Path) -> None:
+    """A shortcut 11 that is for residents, a detour 12, and behind the shortcut a yard 13 that nothing is said of.
+
+        3 --12-- 4
+        |        |      10, 14: 100 m, 11: 100 m, 12: 300 m
+    1 --10-- 2 --11-- 5 --14-- 6
+                 |
+                 7
+    """
+    xml = OsmXml()
+    xml.node(1, 0, 0).node(2, 100, 0).node(5, 200, 0).node(6, 300, 0).node(3, 100, 100).node(4, 200, 100)
+    xml.node(7, 150, -50).node(8, 150, 0)
+    xml.way(10, [1, 2], highway="residential").way(12, [2, 3, 4, 5], highway="residential")
+    xml.way(11, [2, 8, 5], highway="residential", access="destination").way(13, [8, 7], highway="service")
+    xml.way(14, [5, 6], highway="residential")
+    file = xml.write(tmp_path / "shortcut.osm")
+    drive, walk, engine = (
+        network_from_osm(file, crs=CRS_4544, rules=rules)
+        for rules in (RULES["drive"], RULES["walk"], load_rules(mode="drive", table="emergency"))
+    )
+    assert (walk.edge_local, engine.edge_local) == (None, None)
+    assert drive.edge_way[drive.edge_local].tolist() == [11, 11]
+    assert drive.summary()["no_through_km"] == 0.1
+    costs = edge_costs(drive, replace(METRE_A_SECOND, mode="drive"))
+    assert sorted(drive.edge_way[costs.states.local].tolist()) == [11, 11, 13]
+    at = {"west": (50, 0), "east": (250, 0), "yard": (150, -20), "in": (120, 0), "far": (180, 0), "corner": (100, 0)}
+    places = pd.DataFrame({"x": [EAST + x for x, _ in at.values()], "y": [NORTH + y for _, y in at.values()]})
+    places.loc[5] = drive.node_x[drive.node_osmid == 2][0], drive.node_y[drive.node_osmid == 2][0]
+    origins, goals = places.assign(origin_id=list(at)), places.assign(facility_id=list(at))
+    first, *others = (
+        travel_matrix(drive, costs, origins, goals, cutoff_s=2000, direction=direction, engine=engine)
+        for direction in ("to", "from")
+        for engine in ("numba", "scipy")
+    )
+    for one in others:
+        pd.testing.assert_frame_equal(first, one)
+    found = {(a, b): round(c) for a, b, c in first.itertuples(index=False)}
+    assert len(found) == len(at) ** 2  # everything can be reached
+    assert found["west", "east"] == 50 + 300 + 50  # not through
+    assert found["west", "yard"] == found["yard", "west"] == 50 + 50 + 20
+    assert found["yard", "east"] == 20 + 50 + 50
+    assert found["in", "east"] == 80 + 50  # out of it on the other side
+    assert found["in", "far"] == 60
+    # from the corner one may begin on either street
+    assert found["corner", "east"] == 100 + 50
+
+
+def test_helsinki_has_streets_for_residents(helsinki: OsmData) -> None:
+    network = build_network(helsinki, crs=HELSINKI_CRS, rules=RULES["drive"])
+    assert network.edge_local is not None
+    signed = {
+        way
+        for way, tags in zip(helsinki.way_id.tolist(), helsinki.way_tags, strict=True)
+        if "destination" in (tags.get(key) for key in ("motorcar", "motor_vehicle", "vehicle", "access"))
+    }
+    assert set(network.edge_way[network.edge_local].tolist()) <= signed
+    local = edge_costs(network, load_profile("car")).states.local
+    assert (int(network.edge_local.sum()), int(local.sum())) == (50, 60)
 
 
 # --- slope ------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ WALK = load_profile("adult")
 def same(a: Network, b: Network) -> None:
     """Hold everything of two networks against each other."""
     equal_networks(a, b)
-    for name in ("edge_speed_kmh", "node_control", "turns"):
+    for name in ("edge_speed_kmh", "node_control", "turns", "edge_local"):
         assert (getattr(a, name) is None) == (getattr(b, name) is None), name
     assert (a.mode, a.crs) == (b.mode, b.crs)
 
@@ -66,6 +66,7 @@ def rich(seed: int, *, size: int = 5) -> Network:
         node_control=rng.integers(len(CONTROLS), size=network.n_nodes).astype(np.uint8),
         node_elevation_m=rng.normal(300, 9, network.n_nodes),
         turns=turn_table(random_turns(network, rng, seed % 8)),
+        edge_local=rng.random(network.n_edges) < 0.3 if seed % 2 else None,
         rule_counts={"规则": {"ways": 3, "length_km": 0.5}},
         left_out={"missing_nodes": np.int64(2)},
     )
@@ -135,6 +136,7 @@ def test_a_file_is_of_the_first_version_that_holds_it(tmp_path: Path) -> None:
             data = replace(network, turns=turns).save(path).read_bytes()
             assert b'"version":%d,' % version in data
     u, v = plain.edge_u[0], plain.edge_v[0]
+    assert b'"version":3,' in replace(plain, edge_local=np.ones(plain.n_edges, dtype=bool)).save(path).read_bytes()
     long = replace(plain, turns=turn_table([(0, v, 0, u, 0), (0, v, 0)]))
     data = long.save(path).read_bytes()
     assert b'"version":3,' in data
@@ -207,7 +209,8 @@ def test_round_trip_through_networkx(seed: int) -> None:
 
 def _edges_by_id(n: Network) -> set[tuple]:
     ends = n.node_osmid[n.edge_u], n.node_osmid[n.edge_v]
-    columns = (n.edge_way, n.edge_forward, n.edge_backward, n.edge_length_m, n.edge_name, n.edge_speed_kmh)
+    local = np.zeros(n.n_edges, dtype=bool) if n.edge_local is None else n.edge_local
+    columns = (n.edge_way, n.edge_forward, n.edge_backward, n.edge_length_m, n.edge_name, n.edge_speed_kmh, local)
     return set(zip(*ends, *columns, strict=True))
 
 

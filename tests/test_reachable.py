@@ -103,7 +103,8 @@ def with_waits_and_turns(net, rng):
         if len(here) > 1:
             a, b = rng.choice(here, 2, replace=False)
             turns.append((a, node, b))
-    return forbid(replace(net, node_control=control.astype(np.uint8)), *turns, *random_turns(net, rng, 20))
+    net = replace(net, node_control=control.astype(np.uint8), edge_local=rng.random(net.n_edges) < 0.1)
+    return forbid(net, *turns, *random_turns(net, rng, 20))
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -307,6 +308,8 @@ def test_closing_streets_and_building_them_again_changes_no_time(seed, share):
     bound = forbid(network, *random_turns(network, rng, 30))
     left = [turn for turn in turns_by_id(bound) if not set(turn[::2]) & set(gone.tolist())]
     assert turns_by_id(close_ways(bound, gone)) == left
+    quiet = close_ways(replace(network, edge_local=network.edge_way % 3 == 0), gone)
+    assert (quiet.edge_local == (quiet.edge_way % 3 == 0)).all()
     rows = np.flatnonzero(np.isin(network.edge_way, gone))
     streets = [
         AddStreet(

@@ -36,7 +36,11 @@ def _busy_town(seed):
     ends = list(zip(network.edge_u.tolist(), network.edge_v.tolist(), strict=True))
     turns = [(a, v, b) for a, b in product(range(len(ends)), repeat=2) for v in set(ends[a]) & set(ends[b])]
     network = forbid(network, *(turns[i] for i in rng.choice(len(turns), 25)), *random_turns(network, rng, 25))
-    network = replace(network, node_control=rng.choice([0, 0, 1, 2], network.n_nodes).astype(np.uint8))
+    network = replace(
+        network,
+        node_control=rng.choice([0, 0, 1, 2], network.n_nodes).astype(np.uint8),
+        edge_local=rng.random(network.n_edges) < 0.2 * (seed % 2),
+    )
     x, y = EAST + rng.uniform(0, 500, 17), NORTH + rng.uniform(0, 500, 17)
     at, node = rng.random(17) < 0.5, rng.integers(0, network.n_nodes, 17)
     x[at], y[at] = network.node_x[node[at]], network.node_y[node[at]]

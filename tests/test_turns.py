@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import product
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from street_oracle import METRE_A_SECOND, controls, forbid, oracle, snaps_at
-from toy import make_network
+from toy import grid_network, make_network
 
 from bishan_gis.access.time_grid import FAR, build_time_grid, time_surface
 from bishan_gis.errors import StudyError
@@ -21,6 +23,7 @@ from bishan_gis.network.search import nearest_on_edges, search_bounded, search_n
 from bishan_gis.network.snap import snap_points
 from bishan_gis.network.star import NOT_REACHED, StarGraph, by_edge, list_places, snap_seeds
 from bishan_gis.network.turns import build_states, turn_table
+from bishan_gis.planning.scenario_streets import close_ways
 
 
 def _times(network, costs, origins, goals, offset_ms=None):
@@ -75,6 +78,7 @@ def towns(draw):
         edge_forward=way[:, 0],
         edge_backward=way[:, 1],
         node_control=np.array(draw(st.lists(st.sampled_from([0, 1, 2, 6]), min_size=n, max_size=n)), dtype=np.uint8),
+        edge_local=np.array(draw(st.one_of(st.just([False] * m), st.lists(st.booleans(), min_size=m, max_size=m)))),
     )
     at = [[e for e, ends in enumerate(pairs) if v in ends] for v in range(n)]
     turns = [(a, v, b) for v in range(n) for a, b in product(at[v], at[v])]
@@ -91,12 +95,13 @@ def towns(draw):
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_states_allow_just_the_walks_without_a_forbidden_turn(data):
-    """Every walk of up to five streets, from state to state, there and back."""
+    """Every walk of up to five streets, from state to state, there and back; nobody drives through local ones."""
     pairs = data.draw(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=5))
     at = [[e for e, ends in enumerate(pairs) if v in ends] for v in range(3)]
     u, v = np.array(pairs, dtype=np.int32).T
     turns = data.draw(long_turns(pairs, at)) + data.draw(long_turns(pairs, at))
-    states = build_states(3, u, v, turn_table(turns))
+    local = np.array(data.draw(st.lists(st.booleans(), min_size=len(pairs), max_size=len(pairs))))
+    states = build_states(3, u, v, turn_table(turns), local)
 
     def follow(states, turns, walk, state, left):
         node = states.node[state]
@@ -104,6 +109,7 @@ def test_states_allow_just_the_walks_without_a_forbidden_turn(data):
             _, from_state = states.leaving(np.array([node]), np.array([e]))
             longer = [*walk, node, e] if walk else [e]
             known = not any(longer[-len(turn) :] == turn for turn in turns)
+            known &= not re.search("-L+-", "".join("L" if local[e] else "-" for e in longer[::2]))
             assert (state in from_state) == known, longer
             if known:
                 end = states.end_v[[e]] if u[e] == node else states.end_u[[e]]
@@ -113,6 +119,27 @@ def test_states_allow_just_the_walks_without_a_forbidden_turn(data):
     for node in range(3):
         follow(states, turns, [], node, 5)
         follow(states.reversed(), [turn[::-1] for turn in turns], [], node, 5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), share=st.floats(0.05, 0.9))
+def test_local_streets_close_nothing(seed, share):
+    """Where one gets from everywhere to everywhere, one still does, whichever streets are local."""
+    rng = np.random.default_rng(seed)
+    whole = grid_network(4, seed=seed, drop=0.3, oneway=0.3)
+    ends = np.column_stack([whole.edge_u, whole.edge_v])
+    graph = nx.DiGraph([*ends.tolist(), *ends[whole.edge_backward, ::-1].tolist()])
+    strong = max(nx.strongly_connected_components(graph), key=len)
+    inner = np.isin(ends, list(strong)).all(axis=1)
+    if not inner.any():
+        return
+    network = close_ways(whole, whole.edge_way[~inner])
+    network = replace(network, edge_local=rng.random(network.n_edges) < share)
+    costs = edge_costs(network, METRE_A_SECOND)
+    some = snaps_at(*((int(e), 0.5, 0.0) for e in rng.integers(0, network.n_edges, 6)))
+    there = _times(network, costs, some, some)
+    free = _times(network, edge_costs(replace(network, edge_local=None), METRE_A_SECOND), some, some)
+    assert ((there < NOT_REACHED) & (there >= free)).all()
 
 
 @settings(max_examples=150, deadline=None)

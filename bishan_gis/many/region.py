@@ -152,6 +152,8 @@ def _streets(network: Network, costs: EdgeCosts) -> pd.DataFrame:
         values = getattr(network, f"edge_{name}")
         if values is not None:
             columns[f"edge_{name}"] = values
+    if costs.states.local is not None:
+        columns["edge_local"] = costs.states.local
     for end, node in (("u", network.edge_u), ("v", network.edge_v)):
         columns |= {end: node, f"{end}_degree": degree[node]}
         if costs.delay_ms is not None:
@@ -259,7 +261,7 @@ def _rebuild(
     if "node_control" in node:
         node["node_control"] = node["node_control"].astype(np.uint8)
     edge: dict[str, Any] = {
-        f"edge_{name}": streets[f"edge_{name}"].to_numpy() for name in _EDGE if f"edge_{name}" in streets
+        f"edge_{name}": streets[f"edge_{name}"].to_numpy() for name in (*_EDGE, "local") if f"edge_{name}" in streets
     }
     for name in ("highway", "name", "kind"):
         edge[f"edge_{name}"] = edge[f"edge_{name}"].astype(object)
@@ -286,7 +288,7 @@ def _rebuild(
         forward_ms=streets["forward_ms"].to_numpy(np.int64),
         backward_ms=streets["backward_ms"].to_numpy(np.int64),
         profile=SpeedProfile(**facts["profile"]),
-        states=build_states(n, u, v, kept),
+        states=build_states(n, u, v, kept, network.edge_local),
         slope=facts["slope"],
         top_factor=facts["top_factor"],
         delay_ms=of_nodes("delay_ms").astype(np.int64) if "u_delay_ms" in streets else None,

@@ -82,7 +82,7 @@ def build_network(
         stand together, see :func:`~bishan_gis.network.junctions.join_signals`). Vehicles are bound by forbidden
         turns; those that were not used are counted under :data:`~bishan_gis.network.controls.TURNS_LEFT_OUT`. Cars have
         ``edge_speed_kmh``, and ``rule_counts`` says how many kilometres rest on posted limits
-        (:data:`~bishan_gis.network.speeds.SPEED_BASES`).
+        (:data:`~bishan_gis.network.speeds.SPEED_BASES`); ``edge_local`` is where they may not drive through.
 
     Raises
     ------
@@ -137,6 +137,7 @@ def build_network(
     edge_way = line.way[start]
     tags = [osm.way_tags[i] for i in edge_way.tolist()]
     forward, backward = decided.forward[edge_way], decided.backward[edge_way]
+    local = decided.local[edge_way]
     length_m = _lengths(vertex_x, vertex_y, vertex_start)
     turns = speed_kmh = None
     if rules.mode != "walk":
@@ -177,6 +178,7 @@ def build_network(
         edge_speed_kmh=speed_kmh,
         node_control=line.code[node] if controls else None,
         turns=turns,
+        edge_local=local if local.any() else None,
     )
 
 

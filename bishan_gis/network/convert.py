@@ -49,7 +49,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
         negative ids and carry the real one as ``osm_node``. One edge per direction that is open, with
         ``osmid, length`` [m], ``geometry, highway, name, oneway, reversed, kind`` and ``bridge`` or
         ``tunnel``; where the network has them ``speed_kph`` [km/h], ``elevations`` (heights within the edge, in the
-        direction of the edge) [m], and ``control`` on nodes. The graph's
+        direction of the edge) [m], ``local`` (no through traffic), and ``control`` on nodes. The graph's
         attributes ``crs``, ``mode``, ``rule_table`` and, where they are not 0, ``island_m`` are the network's;
         ``turns`` lists its forbidden turns as (``edge`` of the street one comes by, node, ``edge`` of the street one
         may not go on by), or more nodes and streets where a turn goes over streets in between.
@@ -117,6 +117,8 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
             data["speed_kph"] = float(network.edge_speed_kmh[i])
         if network.turns is not None:
             data["edge"] = i
+        if network.edge_local is not None and network.edge_local[i]:
+            data["local"] = True
         there = {"elevations": heights[i]} if len(heights[i]) else {}
         back = {"elevations": heights[i][::-1]} if there else {}
         if forward:
@@ -212,6 +214,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode:
     heights = [s.tags.get("elevations", []) for s in rows]
     heights = [h if s.forward else h[::-1] for s, h in zip(rows, heights, strict=True)]
     sample_start, sample_elevation_m = join_samples(heights)
+    local = np.array([any(flag(v) for v in merged(s.tags.get("local"))) for s in rows], dtype=bool)
     return Network(
         crs=crs,
         node_x=x[order],
@@ -241,6 +244,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode:
         rule_table=str(graph.graph.get("rule_table", "")),
         sample_start=sample_start,
         sample_elevation_m=sample_elevation_m,
+        edge_local=local if local.any() else None,
     )
 
 

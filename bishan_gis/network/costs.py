@@ -15,6 +15,7 @@ import numpy as np
 from bishan_gis.errors import BrokenFileError, MissingFileError, StudyError
 from bishan_gis.network.cost_checks import check_times, check_traveller
 from bishan_gis.network.graph import CONTROLS, STRUCTURES, Network
+from bishan_gis.network.local_streets import find_local
 from bishan_gis.network.slope import EdgeSlopes, edge_slope, slope_factor
 from bishan_gis.network.turns import SearchStates, build_states
 from bishan_gis.schema import nearest_name
@@ -109,7 +110,7 @@ class EdgeCosts:
     profile : SpeedProfile
         Who travels.
     states : SearchStates
-        Nodes, and further states of a search where turns are forbidden.
+        Nodes, and further states of a search where turns or through traffic are forbidden.
     slope : str
         The slope function that was used.
     slopes : EdgeSlopes or None
@@ -132,7 +133,7 @@ class EdgeCosts:
 
     @property
     def n_states(self) -> int:
-        """Number of search states: nodes, and further ones where turns are forbidden."""
+        """Number of search states: nodes, and further ones where it matters how one came."""
         return self.states.n_states
 
     @property
@@ -147,7 +148,7 @@ class EdgeCosts:
 
     @property
     def end_u(self) -> NDArray[np.int32]:
-        """State in which one arrives at u along each edge (backward); u itself where no turn is forbidden."""
+        """State in which one arrives at u along each edge (backward); u itself where all may go on."""
         return self.states.end_u
 
     @property
@@ -316,7 +317,7 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
     EdgeCosts
         One cost per edge and direction [ms]. Steps have the profile's factor, up and down alike, and neither a
         slope function nor a limit: that they climb is in the factor. Where a height is unknown a piece counts as
-        level. Waits and forbidden turns are those of the network.
+        level. Waits, forbidden turns and streets without through traffic are those of the network.
 
     Raises
     ------
@@ -350,11 +351,12 @@ def edge_costs(network: Network, profile: SpeedProfile, *, slope: str | None = N
     slopes = edge_slope(network) if climbs(profile, name) else None
     forward, fast = _one_way(network, profile, name, slopes, 1, street)
     backward, faster = _one_way(network, profile, name, slopes, -1, street)
+    local = find_local(network, forward != BLOCKED, backward != BLOCKED)
     return EdgeCosts(
         forward_ms=forward,
         backward_ms=backward,
         profile=profile,
-        states=build_states(network.n_nodes, network.edge_u, network.edge_v, network.turns),
+        states=build_states(network.n_nodes, network.edge_u, network.edge_v, network.turns, local),
         slope=name,
         slopes=slopes,
         top_factor=max(1.0 if street is None else 0.0, fast, faster, profile.leg_speed_ms / profile.speed_ms),

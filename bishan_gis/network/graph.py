@@ -105,6 +105,9 @@ class Network:
         Where the heights within each edge begin in `sample_elevation_m`; None: heights are known at nodes only.
     sample_elevation_m : ndarray of float64 or None
         Heights within the edges, evenly along each from u to v, ends apart; NaN where unknown [m].
+    edge_local : ndarray of bool, shape (m,), or None
+        Signed as being only for those who begin or end their trip there, see
+        :func:`~bishan_gis.network.local_streets.find_local`. None: no edge is.
     """
 
     crs: CRS
@@ -136,6 +139,7 @@ class Network:
     rule_table: str = ""
     sample_start: NDArray[np.int64] | None = None
     sample_elevation_m: NDArray[np.float64] | None = None
+    edge_local: NDArray[np.bool_] | None = None
 
     @classmethod
     def from_osm(
@@ -487,6 +491,8 @@ class Network:
             out["forbidden_turns"] = len(self.turns)
             if over := int((self.turns[:, 3:4] >= 0).sum()):
                 out["forbidden_turns_via_way"] = over
+        if self.edge_local is not None:
+            out["no_through_km"] = round(float(self.edge_length_m[self.edge_local].sum()) / 1000, 3)
         return out
 
     def _elevation_range(self) -> list[float] | None:

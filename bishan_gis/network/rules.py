@@ -34,6 +34,7 @@ _DECISIONS = {
     "way": ("allow", "deny"),
     "direction": ("forward", "backward", "both"),
     "node": ("pass", "block"),
+    "through": ("yes", "no"),
 }
 _FIELDS = ("id", "match", "decision", "zh", "en", "source")
 
@@ -50,7 +51,7 @@ class Rule:
         Conditions that must all hold: tag, values, whether the tag must have one of them (True) or none
         of them (False). ``*`` stands for any value.
     decision : str
-        ``allow`` or ``deny``; ``forward``, ``backward`` or ``both``; ``pass`` or ``block``.
+        ``allow`` or ``deny``; ``forward``, ``backward`` or ``both``; ``pass`` or ``block``; ``yes`` or ``no``.
     zh, en : str
         What it means.
     source : str
@@ -91,6 +92,8 @@ class Rules:
         In the order they are tried.
     table : str
         Which table of the package they are; empty for own ones.
+    through : tuple of Rule
+        Whether one may drive through, or only to what lies there; in the order they are tried.
     """
 
     mode: str
@@ -98,11 +101,12 @@ class Rules:
     direction: tuple[Rule, ...] = ()
     node: tuple[Rule, ...] = ()
     table: str = ""
+    through: tuple[Rule, ...] = ()
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """Tag keys of ways that matter, in alphabetical order."""
-        return _keys((*self.way, *self.direction))
+        return _keys((*self.way, *self.direction, *self.through))
 
     @cached_property
     def node_keys(self) -> tuple[str, ...]:
@@ -129,6 +133,8 @@ class Decisions:
         Position of the deciding rule in `names`.
     names : tuple of str
         Rule ids, :data:`NO_RULE` last.
+    local : ndarray of bool
+        Not for through traffic.
     """
 
     allow: NDArray[np.bool_]
@@ -136,6 +142,7 @@ class Decisions:
     backward: NDArray[np.bool_]
     rule: NDArray[np.int64]
     names: tuple[str, ...]
+    local: NDArray[np.bool_]
 
 
 def load_rules(path: str | Path | None = None, *, mode: str = "walk", table: str = "") -> Rules:
@@ -254,8 +261,10 @@ def apply_rules(tags: Iterable[Mapping[str, str]], rules: Rules) -> Decisions:
     bound = [rules.direction[i].decision if i < len(rules.direction) else "" for i in side]
     forward = may & np.array([b != "backward" for b in bound], dtype=bool)
     backward = may & np.array([b != "forward" for b in bound], dtype=bool)
+    ends = [_first(rules.through, t) for t in distinct]
+    local = np.array([i < len(rules.through) and rules.through[i].decision == "no" for i in ends], dtype=bool)
     row = np.array(codes, dtype=np.int64)
-    return Decisions(may[row], forward[row], backward[row], which[row], names)
+    return Decisions(may[row], forward[row], backward[row], which[row], names, local[row])
 
 
 def _first(rules: tuple[Rule, ...], tags: Mapping[str, str]) -> int:

@@ -31,7 +31,7 @@ __all__ = ["FORMAT_VERSION", "load_network", "save_network"]
 FORMAT_VERSION = 3
 
 #: What the first version did not have; files without it are still of that version, and of the second without forbidden
-#: turns over edges in between.
+#: turns over edges in between and local edges.
 _SECOND = ("sample_start", "sample_elevation_m")
 _MAGIC = b"BGISNET\n"
 _LEAD = struct.Struct("<8sQ32s")
@@ -59,6 +59,7 @@ _ARRAYS = {
     "turns": ("<i4", "turns?"),
     "sample_start": ("<i8", "m+1?"),
     "sample_elevation_m": ("<f8", "s?"),
+    "edge_local": ("|b1", "m?"),
 }
 _TEXTS = ("edge_highway", "edge_name", "edge_kind")
 
@@ -187,7 +188,7 @@ def load_network(path: str | Path, *, verify: bool = False) -> Network:
 
 def _version(network: Network) -> int:
     """Return the first version of the format that holds what there is."""
-    if network.turns is not None and network.turns.shape[1] > 3:
+    if network.edge_local is not None or (network.turns is not None and network.turns.shape[1] > 3):
         return FORMAT_VERSION
     return 2 if any(getattr(network, name) is not None for name in _SECOND) else 1
 

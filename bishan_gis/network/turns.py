@@ -4,7 +4,9 @@ A search over nodes cannot tell how it got to a node. Where a turn is forbidden,
 arrive in a state of their own, from which the forbidden edges do not leave; everybody else arrives in the state of
 the node itself, whose number is the node's. Where a turn goes over edges in between, there is a state for each of its
 beginnings, and one is always in that of the longest beginning that one has just travelled (Aho & Corasick 1975,
-doi:10.1145/360825.360855). A network without forbidden turns has no other states.
+doi:10.1145/360825.360855). Where some streets are only for trips that begin or end there, one is at their nodes in a
+state of having come from outside, and in another of having gone in, from which only such streets leave. A network
+without forbidden turns and such streets has no other states.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from bishan_gis.network.ragged import positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +45,8 @@ class SearchStates:
         ``state * m + edge`` of every edge that leads from a state to another one than `end_u` or `end_v`, rising.
     onward_state : ndarray of int32
         The state in which one then arrives.
+    local : ndarray of bool, shape (m,), or None
+        Edges that only trips use which begin or end on them, or on others of them around.
     """
 
     n_nodes: int
@@ -51,10 +57,11 @@ class SearchStates:
     closed: NDArray[np.int64]
     onward: NDArray[np.int64]
     onward_state: NDArray[np.int32]
+    local: NDArray[np.bool_] | None = None
 
     @property
     def n_states(self) -> int:
-        """Number of states: nodes, and one for each beginning of a forbidden turn."""
+        """Number of states: nodes, and further ones where it matters how one came."""
         return len(self.node)
 
     def leaving(self, node: NDArray[np.int32], edge: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -106,7 +113,7 @@ class SearchStates:
         turns = self.turns[:, ::-1]
         if turns.shape[1] > 3:
             turns = turn_table(row[row >= 0].tolist() for row in turns)
-        return build_states(self.n_nodes, self.node[self.end_u], self.node[self.end_v], turns)
+        return build_states(self.n_nodes, self.node[self.end_u], self.node[self.end_v], turns, self.local)
 
 
 def turn_table(rows: Iterable[Iterable[int]]) -> NDArray[np.int32]:
@@ -167,7 +174,11 @@ def keep_turns(turns: NDArray[np.integer], edges: NDArray[np.integer], nodes: ND
 
 
 def build_states(
-    n_nodes: int, edge_u: NDArray[np.int32], edge_v: NDArray[np.int32], turns: NDArray[np.int32] | None = None
+    n_nodes: int,
+    edge_u: NDArray[np.int32],
+    edge_v: NDArray[np.int32],
+    turns: NDArray[np.int32] | None = None,
+    local: NDArray[np.bool_] | None = None,
 ) -> SearchStates:
     """Give those who come by an edge with a forbidden turn a state of their own.
 
@@ -180,11 +191,14 @@ def build_states(
     turns : ndarray of int32, shape (t, 3) or wider, optional
         Forbidden turns: edge one comes by, node, edge one may not go on by, or more of them, see :func:`turn_table`.
         Turning round (the same edge twice) is allowed unless listed. Of a loop both directions are meant.
+    local : ndarray of bool, shape (m,), optional
+        Edges without through traffic: whoever came from others, and goes on along these, stays on these. Whoever begins
+        at one of their nodes begins on them.
 
     Returns
     -------
     SearchStates
-        As many states as nodes where no turn is forbidden.
+        As many states as nodes where no turn is forbidden and no edge is local.
 
     Raises
     ------
@@ -202,10 +216,19 @@ def build_states(
     >>> states.leaving(np.array([1, 1]), np.array([1, 2]))[1].tolist()
     [1, 1, 4]
     """
+    states, came = _turn_states(n_nodes, edge_u, edge_v, turns)
+    return states if local is None or not local.any() else _without_through(states, came, edge_u, edge_v, local)
+
+
+def _turn_states(
+    n_nodes: int, edge_u: NDArray[np.int32], edge_v: NDArray[np.int32], turns: NDArray[np.int32] | None
+) -> tuple[SearchStates, NDArray[np.int32]]:
+    """Return the states that forbidden turns need, and the edge by which one comes to each of the further ones."""
     none = np.zeros(0, dtype=np.int64)
+    few = none.astype(np.int32)
     if turns is None or not np.size(turns):
         base = np.arange(n_nodes, dtype=np.int32)
-        return SearchStates(n_nodes, base, edge_u, edge_v, turn_table([]), none, none, none.astype(np.int32))
+        return SearchStates(n_nodes, base, edge_u, edge_v, turn_table([]), none, none, few), few
     table = np.unique(np.asarray(turns, dtype=np.int32), axis=0)
     _check(table, edge_u, edge_v)
     m, steps = len(edge_u), (table >= 0).sum(axis=1) // 2
@@ -227,9 +250,8 @@ def build_states(
     for k, some in enumerate(rows):
         last[some] = number[cuts[k] : cuts[k + 1]]
     closed = np.unique(last * m + table[np.arange(len(table)), 2 * steps])
-    if len(rows) == 1:
-        return SearchStates(n_nodes, node, end_u, end_v, table, closed, none, none.astype(np.int32))
-    return SearchStates(n_nodes, node, end_u, end_v, table, *_remember(n_nodes, m, begin, closed))
+    memory = (closed, none, few) if len(rows) == 1 else _remember(n_nodes, m, begin, closed)
+    return SearchStates(n_nodes, node, end_u, end_v, table, *memory), begin[:, 1]
 
 
 def _remember(
@@ -257,6 +279,69 @@ def _remember(
         np.array(sorted(s * m + e for s, edges in shut.items() for e in edges), dtype=np.int64),
         np.array([key for key, _ in keys], dtype=np.int64),
         np.array([to for _, to in keys], dtype=np.int32),
+    )
+
+
+def _without_through(
+    states: SearchStates,
+    came: NDArray[np.int32],
+    edge_u: NDArray[np.int32],
+    edge_v: NDArray[np.int32],
+    local: NDArray[np.bool_],
+) -> SearchStates:
+    """Return states that also remember whether one began on local edges (0), came from others (1), or went in (2)."""
+    n, m = states.n_nodes, len(edge_u)
+    meets = np.zeros((2, n), dtype=np.bool_)
+    for edges, touched in zip((~local, local), meets, strict=True):
+        touched[edge_u[edges]] = touched[edge_v[edges]] = True
+    further, inside = np.arange(n, states.n_states), local[came]
+    # Whoever is at a node in its own state began on local edges, or there are none; so no state is added for that.
+    outer, inner = np.flatnonzero(meets.all(axis=0)), np.flatnonzero(meets[1])
+    old = np.concatenate([outer, inner, further, further[inside]])
+    sizes = (len(outer), len(inner), len(further), int(inside.sum()))
+    phase = np.repeat([1, 2, 0, 2], sizes)
+    phase[sizes[0] + sizes[1] :][: sizes[2]] = ~inside
+    order = np.lexsort((phase, old, states.node[old]))
+    old, phase = old[order], phase[order]
+    node = states.node[old]
+    number = np.tile(np.arange(states.n_states), (3, 1))
+    number[phase, old] = n + np.arange(len(old))
+    made = np.zeros(number.shape, dtype=np.bool_)
+    made[phase, old] = True
+
+    def beside(edges: NDArray[np.int64], least: int) -> tuple[NDArray[np.int64], ...]:
+        """List the states of at least some phase from which edges lead on, the edges, and where they did before."""
+        tail = np.concatenate([edge_u[edges], edge_v[edges]])
+        end = np.concatenate([states.end_v[edges], states.end_u[edges]])
+        low = np.searchsorted(node, tail)
+        count = np.searchsorted(node, tail, side="right") - low
+        row, at = np.repeat(np.arange(len(tail)), count), positions(low, count)
+        row, at = row[phase[at] >= least], at[phase[at] >= least]
+        edge = np.concatenate([edges, edges])[row]
+        return (n + at) * m + edge, states.arriving(old[at].astype(np.int32), edge, end[row]).astype(np.int64)
+
+    shut, _ = beside(np.flatnonzero(~local), 2)
+    at, edge = np.divmod(states.closed, m)
+    closed = np.concatenate([shut, *((number[k, at] * m + edge)[made[k, at]] for k in range(3))])
+    entered, there = beside(np.flatnonzero(local), 1)
+    keys, to = [entered], [number[2, there]]
+    at, edge = np.divmod(states.onward, m)
+    for k in (0, 1):
+        keys.append((number[k, at] * m + edge)[made[k, at]])
+        to.append(number[np.where(local[edge], 0, 1), states.onward_state][made[k, at]])
+    # Whoever goes in is listed first, and that counts.
+    onward, first = np.unique(np.concatenate(keys), return_index=True)
+    began = np.where(local, 0, 1)
+    return SearchStates(
+        n_nodes=n,
+        node=np.concatenate([states.node[:n], node]),
+        end_u=number[began, states.end_u].astype(np.int32),
+        end_v=number[began, states.end_v].astype(np.int32),
+        turns=states.turns,
+        closed=np.unique(closed),
+        onward=onward,
+        onward_state=np.concatenate(to)[first].astype(np.int32),
+        local=local,
     )
 
 

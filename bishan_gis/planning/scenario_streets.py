@@ -181,6 +181,7 @@ def close_ways(network: Network, ways: Collection[int]) -> Network:
         edge_speed_kmh=None if network.edge_speed_kmh is None else network.edge_speed_kmh[keep],
         node_control=None if network.node_control is None else network.node_control[stays],
         turns=turns,
+        edge_local=None if network.edge_local is None else network.edge_local[keep],
         sample_start=first,
         sample_elevation_m=inner,
     )
@@ -292,6 +293,7 @@ def add_streets(
         vertex_y=_append(network.vertex_y, vertices[:, 1]),
         edge_speed_kmh=None if speed is None else _append(speed, [s.speed_kmh or np.nan for s in made]),
         node_control=None if control is None else _append(control, np.zeros(extra, dtype=np.uint8)),
+        edge_local=None if network.edge_local is None else _append(network.edge_local, np.zeros(len(new), dtype=bool)),
         sample_start=None,
         sample_elevation_m=None,
     )
