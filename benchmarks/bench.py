@@ -89,6 +89,26 @@ def opportunities() -> Rows:
     return out
 
 
+def centrality() -> Rows:
+    """Closeness and betweenness of every junction within 15 minutes."""
+    from centrality_bench import centrality_rows
+    from nearest import walking_network
+
+    out = []
+    cases = (
+        ("Helsinki", helsinki(), "EPSG:3067", 1),
+        ("Helsinki x 4", helsinki(), "EPSG:3067", 4),
+        ("Bishan, synthetic", BISHAN, "EPSG:4544", 1),
+    )
+    for name, path, crs, copies in cases:
+        rows = centrality_rows(walking_network(path, crs, copies))
+        for i, row in enumerate(rows):
+            work = f"closeness and betweenness within 15 min, {name}" if i == 0 else ""
+            times = f"{row['seconds'] / rows[0]['seconds']:.1f}"
+            out.append([work, row["tool"], f"{row['seconds']:.2f} s", times, row["note"]])
+    return out
+
+
 def areas() -> Rows:
     """Service areas of 100 origins, and how well they agree with sampled truth."""
     from service_area_quality import service_area_quality
@@ -200,6 +220,7 @@ PARTS: dict[str, Callable[[], Rows]] = {
     "reading": reading,
     "nearest": nearest,
     "opportunities": opportunities,
+    "centrality": centrality,
     "areas": areas,
     "catchments": catchments,
     "siting": siting,
@@ -229,7 +250,7 @@ def main(wanted: list[str]) -> None:
         print("\n".join("  ".join(r) for r in rows), flush=True)
     if wanted:
         return
-    tools = ("numba", "scipy", "osmnx", "pandana", "pyrosm", "access", "spopt", "highspy")
+    tools = ("numba", "scipy", "osmnx", "pandana", "pyrosm", "cityseer", "access", "spopt", "highspy")
     text = f"""# Results of `make bench`
 
 One run, {os.cpu_count()} cores, Python {platform.python_version()}; {", ".join(f"{t} {version(t)}" for t in tools)}.
