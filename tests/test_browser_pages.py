@@ -10,7 +10,9 @@ import pytest
 from fake_results import shared_results
 from test_browser import COLOURS, find_on_map, headline, visit
 
+from bishan_gis.chinese import full_width
 from bishan_gis.output.gap_files import gap_record
+from bishan_gis.output.gap_sentences import read_gap
 from bishan_gis.output.maps import numbers as fmt
 from bishan_gis.output.maps import render_maps
 from bishan_gis.output.maps.compare_page import compare_page
@@ -143,10 +145,13 @@ def test_gaps_are_those_of_the_record(visit, results):
     assert [people, lacking, areas] == [totals["people"], totals["people_lacking"], totals["areas"]]
     assert fragile == int(gaps.areas.table["fragile"].sum())
     assert sum(legend(page)) == people
-    told = [
-        f"{p}: {t}" for p, t in zip(*(page.locator(f".find {s}").all_inner_texts() for s in ("b", "p")), strict=True)
-    ]
-    assert told == gaps.sentences(len(told))
+    # Each sentence is that of the list, its numbers round and its marks full-width, as in the report.
+    places, said = (page.locator(f".find {s}").all_inner_texts() for s in ("b", "p"))
+    rows = gaps.areas.table.head(len(said)).to_dict("records")
+    assert places == [row["place_zh"] for row in rows]
+    assert [f"{p}：{t}" for p, t in zip(places, said, strict=True)] == [full_width(read_gap(row)) for row in rows]
+    assert all(fmt.people(row["people"]) in t for row, t in zip(rows, said, strict=True))
+    assert not re.search(r"[,:;] ", "".join(said))
     big = int((gaps.areas.table["people"] >= 100).sum())
     assert f"100 人以上 {big:,} 个" in page.inner_text("#headline")
     # Headline, legend and colours are those of the list that is chosen.
@@ -193,7 +198,7 @@ def test_an_area_is_found_marked_and_explained(visit, results):
     page.click(".find .plain >> nth=1")
     card = page.inner_text("#card")
     row = results.findings.gaps.areas.table.iloc[1]
-    for text in (row["place_zh"], row["service_zh"], "依据", fmt.exact(row["people"])):
+    for text in (row["place_zh"], row["service_zh"], "依据", fmt.people(row["people"])):
         assert text in card
     assert page.locator(".find.chosen").count() == 1
     ink = page.evaluate(

@@ -87,19 +87,19 @@
 
     function areaCard(a) {
       const s = c.services[a.s], town = m.zones[a.zone];
-      app.card(a.place, s.name + " · " + app.t("card_people", { n: fmt.exact(a.people) }),
+      app.card(a.place, s.name + " · " + app.t("card_people", { n: fmt.people(a.people) }),
         el("p", "said", a.text),
         a.fragile ? el("p", "tag-line", el("span", "tag frail", app.t("gap_fragile")), app.t("gap_fragile_note")) : "",
         f.facts([
           [app.t("zone_township"), town ? [town.name, town.direction].filter(Boolean).join(" · ") : ""],
           [app.t("gap_reason"), app.t("reason_" + c.reasons[a.reason])],
-          [app.t("card_time"), a.near === null ? "" : Math.round(a.near) + " " + app.t("min") + " (≤ " + s.level + ")"],
+          [app.t("card_time"), a.near === null ? "" : fmt.minutes(a.near * 60) + " " + app.t("min") + " (≤ " + s.level + ")"],
           [app.t("gap_nearest"), a.facility],
           [app.t("gap_straight"), a.straight === null ? "" : fmt.distance(a.straight)],
           [app.t("gap_detour"), a.detour === null || c.reasons[a.reason] !== "detour" ? "" : a.detour.toFixed(1)],
           [app.t("gap_barrier"), a.barrier],
-          [app.t("gap_no_path"), a.noPath ? fmt.exact(a.noPath) + " " + app.t("people") : ""],
-          [app.t("gap_firm"), a.list === 0 ? fmt.exact(a.firm) + " " + app.t("people") : ""],
+          [app.t("gap_no_path"), a.noPath ? fmt.people(a.noPath) + " " + app.t("people") : ""],
+          [app.t("gap_firm"), a.list === 0 ? fmt.people(a.firm) + " " + app.t("people") : ""],
           [app.t("gap_also"), a.also.slice(0, 8).map((j) => c.services[j].name).join(app.t("list_mark"))
             + (a.also.length > 8 ? " " + app.t("and_more", { n: a.also.length }) : "")],
           [app.t("gap_cells"), fmt.exact(members(a).length)],
@@ -119,13 +119,12 @@
 
     function list(found, all) {
       const items = found.slice(0, limit).map((a) => {
-        const rest = a.text.startsWith(a.place) ? a.text.slice(a.place.length).replace(/^: */, "") : a.text;
         const name = el("button", "plain", el("span", "rank", a.rank), el("b", "", a.place));
         name.type = "button";
         name.addEventListener("click", () => pick(a, true));
         const li = el("li", "find" + (a.id === app.state.area ? " chosen" : ""), name,
           el("span", "who", fmt.people(a.people) + " " + app.t("people")),
-          el("p", "", rest),
+          el("p", "", a.text),
           a.fragile ? el("span", "tag frail", app.t("gap_fragile")) : null);
         li.dataset.id = a.id;
         return li;
@@ -197,7 +196,7 @@
       app.table = () => [
         ["gap_list", "gap_rank", "gap_place", "zone_township", "service", "people", "level", "card_time", "gap_reason", "gap_fragile", "gap_said"].map((x) => app.t(x)),
         ...found.map((a) => [app.t("gap_" + c.lists[a.list]), a.rank, a.place, (m.zones[a.zone] || {}).name || "", c.services[a.s].name, a.people,
-          c.services[a.s].level, a.near === null ? "" : a.near, app.t("reason_" + c.reasons[a.reason]), a.fragile ? "✓" : "", a.text]),
+          c.services[a.s].level, a.near === null ? "" : Math.round(a.near * 10) / 10, app.t("reason_" + c.reasons[a.reason]), a.fragile ? "✓" : "", a.text]),
       ];
     };
     f.pointers((i) => {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bishan_gis.output.gap_sentences import read_gap
 from bishan_gis.output.maps.elements import PackedData
 from bishan_gis.output.maps.findings import (
     SCRIPTS,
@@ -21,7 +22,6 @@ from bishan_gis.output.maps.findings import (
 from bishan_gis.output.maps.page import map_page
 from bishan_gis.planning.gap_areas import also_missing
 from bishan_gis.planning.gap_reasons import REASONS
-from bishan_gis.planning.gap_words import gap_sentence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +70,13 @@ def _places(context: Context, table: pd.DataFrame) -> tuple[NDArray[np.int64], N
     return np.asarray(service, dtype=np.int64), context.zone_of("township", table["zone_id"])
 
 
+def _sentence(context: Context, row: dict[Any, Any]) -> str:
+    """Return what is said of an area, without its place, which stands above."""
+    nowhere = {"place_zh": "", "place_en": ""}
+    said = read_gap({str(k): v for k, v in row.items()} | nowhere, context.labels.lang)
+    return context.sentence(said.removeprefix(": "))
+
+
 def _told(context: Context, gaps: Gaps, part: GapAreas, of: int) -> list[dict[str, Any]]:
     """Return the areas that are told, with their cells."""
     rows = chosen_areas(part.table)
@@ -92,13 +99,13 @@ def _told(context: Context, gaps: Gaps, part: GapAreas, of: int) -> list[dict[st
                 "firm": int(row["people_firm"]),
                 "fragile": bool(row["fragile"]) and of == 0,
                 "reason": REASONS.index(row["reason"]),
-                "near": number(row["nearest_min"], 1),
+                "near": number(row["nearest_min"], 3),
                 "straight": number(row["straight_m"], 0),
                 "detour": number(row["detour_ratio"], 2),
                 "barrier": str(row["barrier_name"] or ""),
                 "facility": str(row["facility_name"] or ""),
                 "place": words(row, context, "place"),
-                "text": gap_sentence({str(k): v for k, v in row.items()}, context.labels.lang),
+                "text": _sentence(context, row),
                 "also": [index[s] for s in more[i] if s in index],
                 "cells": np.sort(place[members[at]]),
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["area_km2", "distance", "exact", "minutes", "people", "percent"]
+__all__ = ["area_km2", "distance", "exact", "minutes", "people", "percent", "rounded_people"]
 
 
 def _round(value: float) -> int:
@@ -24,8 +24,24 @@ def people(value: float) -> str:
     >>> people(463_412), people(1_284), people(57)
     ('463,400', '1,280', '57')
     """
+    return f"{rounded_people(value):,}"
+
+
+def rounded_people(value: float) -> int:
+    """Return people as `people` writes them, as a number for sentences made elsewhere.
+
+    Parameters
+    ----------
+    value : float
+        People.
+
+    Examples
+    --------
+    >>> rounded_people(208_171)
+    208200
+    """
     step = 100 if value > 10_000 else 10 if value > 100 else 1
-    return f"{_round(value / step) * step:,}"
+    return _round(value / step) * step
 
 
 def percent(part: float, whole: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bishan_gis.output.maps import numbers as fmt
 
-__all__ = ["Cell", "area", "count", "minutes", "people", "plain", "rounded_people", "share", "text"]
+__all__ = ["Cell", "area", "count", "minutes", "people", "plain", "share", "text"]
 
 #: A number as it is written, and its value; a text has none.
 Cell = dict[str, Any]
@@ -58,22 +58,6 @@ def people(value: float) -> Cell:
         People.
     """
     return _number(value, fmt.people(value) if math.isfinite(value) else DASH)
-
-
-def rounded_people(value: float) -> int:
-    """Return people as `people` writes them, as a number for sentences made elsewhere.
-
-    Parameters
-    ----------
-    value : float
-        People.
-
-    Examples
-    --------
-    >>> rounded_people(208_171)
-    208200
-    """
-    return int(fmt.people(value).replace(",", ""))
 
 
 def share(part: float, whole: float) -> Cell:

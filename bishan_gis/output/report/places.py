@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bishan_gis.output.gap_sentences import read_gap
 from bishan_gis.output.maps.pages import land_name
 from bishan_gis.output.report import figures as fig
 from bishan_gis.output.report.tables import make_table
-from bishan_gis.output.words import tidy
-from bishan_gis.planning.gap_words import gap_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,16 +26,6 @@ __all__ = ["gap_facts", "site_facts"]
 LISTED = 20
 
 
-def _sentence(row: dict[str, Any], lang: str) -> str:
-    """Return the sentence of an area with its numbers written as everywhere in the report."""
-    straight = float(row.get("straight_m", math.nan))
-    nearest = float(row.get("nearest_min", math.nan))
-    shown = row | {"people": fig.rounded_people(row["people"]), "service_en": str(row["service_en"]).lower()}
-    shown["straight_m"] = math.floor(straight / 10 + 0.5) * 10 if math.isfinite(straight) else straight
-    shown["nearest_min"] = math.ceil(nearest - 1e-9) if math.isfinite(nearest) else nearest
-    return tidy(gap_sentence(shown, lang))
-
-
 def _areas(source: Source, table: pd.DataFrame, key: str) -> Table | None:
     w = source.words
     if not len(table):
@@ -48,7 +37,7 @@ def _areas(source: Source, table: pd.DataFrame, key: str) -> Table | None:
         rows.append(
             [
                 fig.count(int(row["rank"])),
-                fig.text(_sentence(row, source.lang)),
+                fig.text(read_gap(row, source.lang)),
                 fig.people(int(row["people"])),
                 fig.minutes(nearest * 60) if nearest == nearest else fig.text(fig.DASH),
             ]
