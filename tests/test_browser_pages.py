@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,6 +18,7 @@ from bishan_gis.output.maps import numbers as fmt
 from bishan_gis.output.maps import render_maps
 from bishan_gis.output.maps.compare_page import compare_page
 from bishan_gis.output.maps.context import Context
+from bishan_gis.output.words import site_name
 from bishan_gis.planning.comparison import compare
 from bishan_gis.planning.coverage import coverage
 from bishan_gis.planning.indicators import evaluate_indicators
@@ -249,8 +251,19 @@ def test_sites_serve_whom_the_plan_says(visit, results):
         assert sums[2:8] == [facts["people_uncovered"].get(r, 0) for r in reasons]
         assert sum(sums[:8]) == facts["people"]
         assert page.locator(".curve rect").count() == len(facts["chosen"])
+        # A place stands first, the number of the parcel last; nobody reads keys.
+        for site, said in zip(facts["chosen"], page.locator(".find").all_inner_texts(), strict=True):
+            assert site["place_zh"] in said.splitlines()
+            assert site_name(str(site["candidate_id"])) in said
+            assert "/" not in said
     page.click(".find .plain >> nth=0")
-    assert fmt.exact(facts["chosen"][0]["people_new"]) in page.inner_text("#card")
+    card = page.inner_text("#card")
+    assert fmt.people(facts["chosen"][0]["people_new"]) in card
+    assert facts["chosen"][0]["place_zh"] in card
+    with page.expect_download() as download:
+        page.click("#b-export")
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    assert facts["chosen"][0]["place_zh"] in text
 
 
 def test_shelters_and_fire_are_those_of_the_indicators(visit, results):

@@ -12,7 +12,7 @@ from typing import Any
 
 from bishan_gis.output.labels import Labels
 
-__all__ = ["clean", "each_text", "load_words", "tidy", "unit_words"]
+__all__ = ["clean", "each_text", "load_words", "site_name", "tidy", "unit_words"]
 
 _DROPPED = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -38,6 +38,26 @@ def load_words(lang: str = "zh") -> Labels:
     """
     column = "en" if lang == "en" else "zh"
     return Labels({row["key"]: row[column] for row in _table()}, column)
+
+
+def site_name(key: str, lang: str = "zh") -> str:
+    """Return the number of a candidate with the word for what it was taken from.
+
+    Parameters
+    ----------
+    key : str
+        Id of a candidate.
+    lang : {"zh", "en"}
+        Language.
+
+    Examples
+    --------
+    >>> site_name("landuse/2180"), site_name("north")
+    ('用地 2180', 'north')
+    """
+    kind, _, number = key.partition("/")
+    word = load_words(lang).get(f"site_{kind}", "")
+    return f"{word} {number}" if word and number else key
 
 
 def clean(value: Any) -> Any:

@@ -16,15 +16,17 @@
     const planName = (p, i) => (i + 1) + ". " + p.name + (p.zone ? " · " + p.zone : "") + " · " + app.t("sit_n", { n: chosen(i).length });
     const chosen = (plan) => [...d.x.keys()].filter((i) => d.plan[i] === plan && d.order[i]).sort((a, b) => d.order[a] - d.order[b]);
     const townOf = (i) => { const z = m.zones[d.zone[i]]; return z ? [z.name, z.direction].filter(Boolean).join(" · ") : ""; };
+    const dirOf = (i) => (m.zones[d.zone[i]] || {}).direction;
 
     app.controls(app.choose("plan", app.t("sit_plan"), c.plans.map((p, i) => ({ value: i, text: planName(p, i) }))));
 
     function siteCard(i) {
       const why = d.reasons[d.why[i]], p = c.plans[d.plan[i]];
-      app.card(d.order[i] ? app.t("sit_site", { n: d.order[i] }) : app.t(why ? "sit_excluded" : "sit_candidate"), townOf(i),
-        d.order[i] ? el("p", "score", el("b", "", fmt.exact(d.new[i])), " " + app.t("sit_new_people")) : null,
+      app.card(d.order[i] ? app.t("sit_site", { n: d.order[i] }) : app.t(why ? "sit_excluded" : "sit_candidate"),
+        d.places[i] ? [d.places[i], dirOf(i)].filter(Boolean).join(" · ") : townOf(i),
+        d.order[i] ? el("p", "score", el("b", "", fmt.people(d.new[i])), " " + app.t("sit_new_people")) : null,
         f.facts([
-          [app.t("sit_total"), d.order[i] ? fmt.exact(d.total[i]) + " " + app.t("people") : ""],
+          [app.t("sit_total"), d.order[i] ? fmt.people(d.total[i]) + " " + app.t("people") : ""],
           [app.t("sit_why"), why ? app.t("sit_why_" + why) : ""],
           [app.t("landuse"), d.lands[d.land[i]]],
           [app.t("sit_area"), d.area[i] >= 0 ? fmt.exact(d.area[i]) + " m²" : ""],
@@ -54,7 +56,7 @@
       const most = Math.max(1, ...list.map((i) => d.total[i]));
       const step = (w - 2 * left) / Math.max(1, n), y = (v) => top + (h - top - foot) * (1 - v / most);
       const out = svg("svg", { viewBox: "0 0 " + w + " " + h, class: "curve", role: "img",
-        "aria-label": app.t("sit_curve") + ": " + list.map((i) => d.order[i] + " " + fmt.exact(d.total[i])).join(", ") });
+        "aria-label": app.t("sit_curve") + ": " + list.map((i) => d.order[i] + " " + fmt.people(d.total[i])).join(", ") });
       out.append(svg("line", { x1: left, x2: w - left, y1: h - foot, y2: h - foot, class: "axis" }));
       const points = list.map((i, j) => [left + step * (j + 0.5), y(d.total[i])]);
       list.forEach((i, j) => {
@@ -91,11 +93,11 @@
       ]);
       document.getElementById("headline").dataset.numbers = [p.people, p.new, ...list.map((i) => d.new[i])].join(",");
       const items = list.map((i) => {
-        const name = el("button", "plain", el("span", "rank site", d.order[i]), el("b", "", townOf(i) || d.names[i]));
+        const name = el("button", "plain", el("span", "rank site", d.order[i]), el("b", "", d.places[i] || d.names[i]));
         name.type = "button";
         name.addEventListener("click", () => { pick(i, true); app.lower(); });
         return el("li", "find", name, el("span", "who", "+" + fmt.people(d.new[i]) + " " + app.t("people")),
-          el("p", "", [d.lands[d.land[i]], d.area[i] >= 0 ? fmt.exact(d.area[i]) + " m²" : "", d.names[i]].filter(Boolean).join(" · ")));
+          el("p", "", [dirOf(i), d.lands[d.land[i]], d.area[i] >= 0 ? fmt.exact(d.area[i]) + " m²" : "", d.names[i]].filter(Boolean).join(" · ")));
       });
       const left = Object.entries(p.left).sort((a, b) => b[1] - a[1]);
       const most = Math.max(1, ...left.map((x) => x[1]));
@@ -133,8 +135,8 @@
       ]);
       document.getElementById("legend").dataset.numbers = sums.join(",");
       app.table = () => [
-        ["sit_order", "sit_id", "zone_township", "landuse", "sit_area", "sit_new", "sit_total"].map((x) => app.t(x)),
-        ...list.map((i) => [d.order[i], d.names[i], townOf(i), d.lands[d.land[i]], d.area[i] >= 0 ? d.area[i] : "", d.new[i], d.total[i]]),
+        ["sit_order", "gap_place", "zone_township", "sit_id", "landuse", "sit_area", "sit_new", "sit_total"].map((x) => app.t(x)),
+        ...list.map((i) => [d.order[i], d.places[i], townOf(i), d.names[i], d.lands[d.land[i]], d.area[i] >= 0 ? d.area[i] : "", d.new[i], d.total[i]]),
       ];
     };
     const says = (i) => {
@@ -148,7 +150,7 @@
       if (i < 0) return hover(latlng);
       const why = d.reasons[d.why[i]];
       return [d.order[i] ? app.t("sit_site", { n: d.order[i] }) : app.t(why ? "sit_excluded" : "sit_candidate"),
-        d.order[i] ? "+" + fmt.exact(d.new[i]) + " " + app.t("people") : why ? app.t("sit_why_" + why) : d.lands[d.land[i]], townOf(i)].filter(Boolean);
+        d.order[i] ? "+" + fmt.people(d.new[i]) + " " + app.t("people") : why ? app.t("sit_why_" + why) : d.lands[d.land[i]], d.places[i] || townOf(i)].filter(Boolean);
     };
     app.click = (latlng) => {
       const i = app.isOn("sites") ? sites.at(latlng) : -1;

@@ -11,6 +11,7 @@ from bishan_gis.output.maps.elements import PackedData, PackedPoints
 from bishan_gis.output.maps.findings import SCRIPTS, STYLES, cell_places, finding_layers, judged_services, number
 from bishan_gis.output.maps.page import map_page
 from bishan_gis.output.maps.pages import land_class
+from bishan_gis.output.words import site_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +123,9 @@ def siting_page(context: Context) -> str:
             row[place] = values
             out.append(row)
         gain = found.plan.sites[["candidate_id", "people_new", "people_total"]]
-        frames.append(pd.DataFrame(found.candidates).merge(gain, on="candidate_id", how="left").assign(plan=i))
+        said = {str(c["candidate_id"]): str(c[f"place_{context.labels.lang}"]) for c in found.facts["chosen"]}
+        frame = pd.DataFrame(found.candidates).merge(gain, on="candidate_id", how="left").assign(plan=i)
+        frames.append(frame.assign(place=[said.get(str(c), "") for c in frame["candidate_id"]]))
     sites = pd.concat(frames, ignore_index=True)
     known = [land_class(str(c)) for c in sites["code"].fillna("")]
     said = "name_en" if context.labels.lang == "en" else "name"
@@ -143,7 +146,8 @@ def siting_page(context: Context) -> str:
         "total": ("vi", np.rint(sites["people_total"].fillna(0).to_numpy(float))),
         "land": ("vi", pd.Index(land_names).get_indexer(pd.Index(land))),
         "lands": ("js", land_names),
-        "names": ("js", [str(i) for i in sites["candidate_id"]]),
+        "names": ("js", [site_name(str(i), context.labels.lang) for i in sites["candidate_id"]]),
+        "places": ("js", sites["place"].tolist()),
     }
     layers["sites"] = PackedSites(sites["x"].to_numpy(), sites["y"].to_numpy(), context.crs, extra=extra, z=44)
     layers["plans"] = PackedData({"state": ("u8", np.concatenate(states)), "order": ("vi", np.concatenate(orders))})

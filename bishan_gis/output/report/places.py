@@ -11,6 +11,7 @@ from bishan_gis.output.gap_sentences import read_gap
 from bishan_gis.output.maps.pages import land_name
 from bishan_gis.output.report import figures as fig
 from bishan_gis.output.report.tables import make_table
+from bishan_gis.output.words import site_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,13 +122,6 @@ def gap_facts(source: Source) -> dict[str, Any]:
     }
 
 
-def _site_name(source: Source, key: str) -> str:
-    """Return the number of a candidate with the word for what it was taken from: landuse/2180 is 用地 2180."""
-    kind, _, number = key.partition("/")
-    word = source.words.get(f"site_{kind}", "")
-    return f"{word} {number}" if word and number else key
-
-
 def _plan(source: Source, plan: StudySites, number: int) -> dict[str, Any]:
     w, facts = source.words, plan.facts
     names = {str(i): str(n) for i, n in zip(source.results.zones["zone_id"], source.results.zones["name"], strict=True)}
@@ -162,8 +156,8 @@ def _plan(source: Source, plan: StudySites, number: int) -> dict[str, Any]:
         rows.append(
             [
                 fig.count(int(site["order"])),
-                fig.text(_site_name(source, str(site["candidate_id"]))),
-                fig.text(names.get(str(site["township"]), site["township"] or fig.DASH)),
+                fig.text(site["place_zh" if source.zh else "place_en"] or fig.DASH),
+                fig.text(site_name(str(site["candidate_id"]), source.lang)),
                 fig.text(land_name(str(site["code"] or ""), source.words.lang) or fig.DASH),
                 fig.count(ground),
                 fig.count(float(site["x"])),
@@ -174,8 +168,8 @@ def _plan(source: Source, plan: StudySites, number: int) -> dict[str, Any]:
         )
     heads: tuple[tuple[str, str], ...] = (
         ("rank", "right"),
+        ("site_place", "wide"),
         ("site", "left"),
-        ("township", "left"),
         ("code", "left"),
         ("ground", "right"),
     )
