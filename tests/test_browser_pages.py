@@ -266,6 +266,29 @@ def test_sites_serve_whom_the_plan_says(visit, results):
     assert facts["chosen"][0]["place_zh"] in text
 
 
+@pytest.mark.parametrize("name", ["siting.html", "compare.html"])
+def test_names_step_aside_for_what_is_planned(visit, name):
+    page = visit(name)
+    if name == "compare.html":
+        choose(page, "service", "park")
+    seen = page.evaluate(
+        """() => { const names = BG.current.layers.names, own = names.keepOff;
+        let boxes = [], planned = 0, spots = [];
+        names._write = (ctx, n, px, py, w, h) => { boxes.push([px - w / 2, py - h / 2, px + w / 2, py + h / 2]); };
+        names.keepOff = (v) => { planned = own(v).length; return spots; };
+        names.redraw();
+        const before = boxes.length;
+        // Two marks where names stand: the names go elsewhere, and none is lost.
+        spots = boxes.slice(6, 8).map((b) => [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2, 9]);
+        boxes = [];
+        names.redraw();
+        const met = spots.filter(([x, y, r]) => boxes.some((b) => x + r >= b[0] && x - r <= b[2] && y + r >= b[1] && y - r <= b[3]));
+        return { planned, spots: spots.length, met: met.length, lost: before - boxes.length }; }"""
+    )
+    assert seen.pop("planned") > 0
+    assert seen == {"spots": 2, "met": 0, "lost": 0}
+
+
 def test_shelters_and_fire_are_those_of_the_indicators(visit, results):
     ids = ["gb51143.emergency.distance", "gb51143.short.distance", "gb51080.time", "tdt1063.shelter_area"]
     table = evaluate_indicators(results, ids=ids)

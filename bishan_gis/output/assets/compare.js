@@ -43,6 +43,15 @@
       this._share = share;
       return this.redraw();
     },
+    _big(v) {
+      return Math.max(8, this._radius(v.zoom) + 4);
+    },
+    // What changed, as names keep off it.
+    marks(v) {
+      const d = this.data;
+      return [...d.x.keys()].filter((i) => (!this._filter || this._filter(i)) && this._style(i).mark)
+        .map((i) => [d.x[i] * v.k + v.dx, v.dy - d.y[i] * v.k, this._big(v) + 1]);
+    },
     draw(ctx, v) {
       const d = this.data, r = this._radius(v.zoom);
       const size = this._map.getSize(), FATES = this.options.fates || [];
@@ -53,7 +62,7 @@
         if (px < -19 || py < -19 || px > v.width + 19 || py > v.height + 19) continue;
         const fate = FATES[d.fate[i]];
         if (line !== null && (px < line ? ["added", "moved"] : ["closed", "from"]).includes(fate)) continue;
-        const style = this._style(i), big = style.mark ? Math.max(8, r + 4) : r, out = this._marked === i ? big + 4 : big;
+        const style = this._style(i), big = style.mark ? this._big(v) : r, out = this._marked === i ? big + 4 : big;
         ctx.beginPath();
         ctx.arc(px, py, out, 0, 2 * Math.PI);
         ctx.fillStyle = style.fill;
@@ -81,6 +90,7 @@
       moved: { fill: k.site, mark: "→" }, from: { fill: "#ffffff", stroke: k.site, mark: "○", ink: k.site } };
     facilities.options.fates = fates;
     facilities.options.styles = fates.map((x) => tags[x]);
+    app.layers.names.keepOff = (v) => facilities.marks(v);
 
     // People of an age group in every cell: before, after, and there in both.
     function people(age) {
@@ -186,6 +196,7 @@
       else { cells.split(null); facilities.split(null); }
       const hide = { before: ["added", "moved"], after: ["closed", "from"] }[view] || [];
       facilities.setFilter((i) => facilities.data.s[i] === s && !hide.includes(fates[facilities.data.fate[i]]));
+      app.layers.names.redraw();
 
       const all = row(m.districts[0].index, s, cut, age), t = times(m.districts[0].index, s, age);
       const plus = (v) => (v ? "+" : "") + fmt.people(v), minus = (v) => (v ? "−" : "") + fmt.people(v);

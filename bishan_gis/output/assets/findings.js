@@ -69,8 +69,15 @@
     _radius(zoom) {
       return BG.widthAt([6, 8, 10], zoom);
     },
+    _big: (v) => BG.widthAt([7.5, 11, 13], v.zoom),
+    // The discs, as names keep off them.
+    discs(v) {
+      const d = this.data;
+      return [...d.x.keys()].filter((i) => d.plan[i] === this._plan && d.order[i])
+        .map((i) => [d.x[i] * v.k + v.dx, v.dy - d.y[i] * v.k, this._big(v) + 1]);
+    },
     draw(ctx, v) {
-      const d = this.data, o = this.options, small = BG.widthAt([1.2, 4, 6], v.zoom), big = BG.widthAt([7.5, 11, 13], v.zoom);
+      const d = this.data, o = this.options, small = BG.widthAt([1.2, 4, 6], v.zoom), big = this._big(v);
       const order = [...d.x.keys()].filter((i) => d.plan[i] === this._plan).sort((a, b) => (d.order[a] ? 1 : 0) - (d.order[b] ? 1 : 0) || d.order[b] - d.order[a]);
       for (const i of order) {
         const px = d.x[i] * v.k + v.dx, py = v.dy - d.y[i] * v.k;

@@ -201,10 +201,12 @@
     },
   });
 
-  // Names that never overlap: the first in the list wins its place.
+  // Names that never overlap: the first in the list wins its place. They step aside for the marks of the page, where
+  // there is room: `keepOff(v)` returns those as [x, y, radius].
   BG.Names = BG.CanvasLayer.extend({
     draw(ctx, v) {
-      const taken = [];
+      const taken = [], marks = (this.keepOff ? this.keepOff(v) : []).map(([x, y, r]) => [x - r, y - r, x + r, y + r]);
+      const apart = (a) => (b) => a[2] < b[0] || a[0] > b[2] || a[3] < b[1] || a[1] > b[3];
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
       ctx.lineJoin = "round";
@@ -215,15 +217,13 @@
         const w = ctx.measureText(name.text).width + (name.color ? 22 : 6), h = size + (name.color ? 10 : 5);
         const edge = this.data.x[i] * v.k + v.dx, py = v.dy - this.data.y[i] * v.k;
         const px = name.side ? edge + name.side * (w / 2 + 12) : edge;
-        for (const shift of [0, h, -h, 2 * h, -2 * h]) {
-          const box = [px - w / 2, py + shift - h / 2, px + w / 2, py + shift + h / 2];
-          const free = taken.every((t) => box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]);
-          if (!free) continue;
-          taken.push(box);
-          if (name.side && !shift) this._tick(ctx, name, edge, py);
-          this._write(ctx, name, px, py + shift, w, h);
-          return;
-        }
+        const free = [0, h, -h, 2 * h, -2 * h].map((shift) => ({ shift, box: [px - w / 2, py + shift - h / 2, px + w / 2, py + shift + h / 2] }))
+          .filter(({ box }) => taken.every(apart(box)));
+        const best = free.find(({ box }) => marks.every(apart(box))) || free[0];
+        if (!best) return;
+        taken.push(best.box);
+        if (name.side && !best.shift) this._tick(ctx, name, edge, py);
+        this._write(ctx, name, px, py + best.shift, w, h);
       });
     },
     _tick(ctx, name, edge, py) {

@@ -5,10 +5,11 @@
 
   BG.pages.siting = function (app) {
     const m = new BG.Model(app), f = new BG.Findings(app, m), c = app.config, k = app.tokens;
-    const { cells, facilities, zones, sites, plans, outline } = app.layers;
+    const { cells, facilities, zones, sites, plans, outline, names } = app.layers;
     const d = sites.data, state = plans.data.state, order = plans.data.order;
     sites.options.site = k.site;
     sites.options.font = k.font;
+    names.keepOff = (v) => sites.discs(v);
     const fills = { served: k.reach[k.reach.length - 1], new: k.reach[0], budget: k.gap, no_candidate: k.missing[2], capacity: k.missing[5],
       unreachable: "#4d4d4d", off_network: k.unknown, unknown: k.unknown, outside: k.change.same };
     const styles = c.cellStates.map((s) => ({ fill: fills[s], hatch: ["unknown", "off_network"].includes(s) ? "/" : undefined }));
@@ -83,6 +84,7 @@
       for (let i = 0; i < m.n; i++) { sums[column[i]] += people[i]; counts[column[i]] += 1; }
       cells.setClasses(column, styles);
       sites.show(plan);
+      names.redraw();
       outline.set(cells, []);
       facilities.setFilter((i) => facilities.data.s[i] === p.s);
       app.title(app.t("sit_title"), p.name, p.zone);
