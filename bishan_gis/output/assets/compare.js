@@ -49,8 +49,7 @@
     // What changed, as names keep off it.
     marks(v) {
       const d = this.data;
-      return [...d.x.keys()].filter((i) => (!this._filter || this._filter(i)) && this._style(i).mark)
-        .map((i) => [d.x[i] * v.k + v.dx, v.dy - d.y[i] * v.k, this._big(v) + 1]);
+      return [...d.x.keys()].filter((i) => (!this._filter || this._filter(i)) && this._style(i).mark).map((i) => [this, i, this._big(v) + 1]);
     },
     draw(ctx, v) {
       const d = this.data, r = this._radius(v.zoom);

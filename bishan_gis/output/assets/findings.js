@@ -73,8 +73,7 @@
     // The discs, as names keep off them.
     discs(v) {
       const d = this.data;
-      return [...d.x.keys()].filter((i) => d.plan[i] === this._plan && d.order[i])
-        .map((i) => [d.x[i] * v.k + v.dx, v.dy - d.y[i] * v.k, this._big(v) + 1]);
+      return [...d.x.keys()].filter((i) => d.plan[i] === this._plan && d.order[i]).map((i) => [this, i, this._big(v) + 1]);
     },
     draw(ctx, v) {
       const d = this.data, o = this.options, small = BG.widthAt([1.2, 4, 6], v.zoom), big = this._big(v);

@@ -202,10 +202,10 @@
   });
 
   // Names that never overlap: the first in the list wins its place. They step aside for the marks of the page, where
-  // there is room: `keepOff(v)` returns those as [x, y, radius].
+  // there is room: `keepOff(v)` returns those as [layer of points, which, radius].
   BG.Names = BG.CanvasLayer.extend({
     draw(ctx, v) {
-      const taken = [], marks = (this.keepOff ? this.keepOff(v) : []).map(([x, y, r]) => [x - r, y - r, x + r, y + r]);
+      const taken = [], marks = (this.keepOff ? this.keepOff(v) : []).map((mark) => this._box(v, ...mark));
       const apart = (a) => (b) => a[2] < b[0] || a[0] > b[2] || a[3] < b[1] || a[1] > b[3];
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
@@ -225,6 +225,12 @@
         if (name.side && !best.shift) this._tick(ctx, name, edge, py);
         this._write(ctx, name, px, py + best.shift, w, h);
       });
+    },
+    // Layers have grids of their own.
+    _box(v, layer, i, r) {
+      const { g, x, y } = layer.data, own = this.data.g;
+      const px = (g.ox + x[i] * g.q - own.ox) / own.q * v.k + v.dx, py = v.dy - (g.oy + y[i] * g.q - own.oy) / own.q * v.k;
+      return [px - r, py - r, px + r, py + r];
     },
     _tick(ctx, name, edge, py) {
       ctx.beginPath();
