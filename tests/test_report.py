@@ -253,6 +253,7 @@ def test_each_evaluated_element_leads_to_its_map(results, study, quick, tmp_path
         assert element["map_figure"] in article.text_content()
         drawn = article.xpath(".//figure/img/@src")
         assert bool(drawn) == bool(element["picture"])
+        assert element["map_figure"]
         assert not (drawn and element["map_figure"].startswith("图 "))
         (link,) = article.xpath(".//a[contains(@href, '.html')]/@href")
         assert (file.parent / link.split("#")[0]).resolve().parent == maps.resolve()

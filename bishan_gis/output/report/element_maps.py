@@ -12,6 +12,7 @@ from bishan_gis.output.tokens import BASEMAP, CONTROL_LINES, GAP, INK, REACH, RO
 from bishan_gis.planning.indicator_land import URBAN, built_land
 from bishan_gis.planning.policy_land import HOMES, JOBS, land_spaces
 from bishan_gis.planning.zone_sums import ZoneSums
+from bishan_gis.schema import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["element_map", "small_map"]
 
 _WIDTH_MM, _TALLEST_MM = 25.0, 52.0
+#: Data sets of one row, where an element is about them and not about a place.
+_A_ROW = 4
+_KIND_COLORS = dict(zip(KINDS, (REACH[0], REACH[-1], SPACES["production"], GAP), strict=True))
 _LAND = {"spaces": "spaces", "land_balance": "balance", "outside_line": "built", "ecology": "ecology"}
 
 
@@ -46,6 +50,9 @@ def small_map(source: Source, function: str, meant: Mapping[str, Any]) -> dict[s
         if results.landuse is None or (function in ("outside_line", "ecology") and results.control_lines is None):
             return {}
         return _named(source, _LAND[function], "", 0.0, w(f"small_{_LAND[function]}"))
+    if function == "datasets":
+        kinds = [d.kind for d in results.datasets]
+        return _named(source, "datasets", "", 0.0, w("small_datasets", **{k: kinds.count(k) for k in KINDS}))
     if function == "street_measures":
         return _named(source, "roads", "", 0.0, w("small_roads"))
     if not service:
@@ -74,8 +81,8 @@ def element_map(source: Source, what: str, *, service: str = "", limit: float = 
     ----------
     source : Source
         The run.
-    what : {"walk", "radius", "fire", "spaces", "balance", "built", "ecology", "roads"}
-        What is shown.
+    what : {"walk", "radius", "fire", "spaces", "balance", "built", "ecology", "roads", "datasets"}
+        What is shown; ``datasets`` is a square for each.
     service : str
         Service of the first three.
     limit : float
@@ -88,6 +95,8 @@ def element_map(source: Source, what: str, *, service: str = "", limit: float = 
     """
     from matplotlib.figure import Figure
 
+    if what == "datasets":
+        return _squares([d.kind for d in source.results.datasets])
     rows = source.context.zone_rows
     west, south, east, north = (float(v) for v in rows.geometry.iloc[[source.district]].total_bounds)
     m_per_mm = max((east - west) / (_WIDTH_MM - 1), (north - south) / (_TALLEST_MM - 1))
@@ -109,6 +118,22 @@ def element_map(source: Source, what: str, *, service: str = "", limit: float = 
         _land(axes, source, what)
     for kind, color, width in (("township", BASEMAP["township"], 0.25), ("district", INK["ink"], 0.5)):
         _outline(axes, rows.geometry.iloc[source.zones(kind)].to_numpy(), color, width)
+    return figure
+
+
+def _squares(kinds: list[str]) -> Figure:
+    """Draw a square for each data set, observed ones first."""
+    import shapely
+    from matplotlib.figure import Figure
+
+    lines = -(-len(kinds) // _A_ROW)
+    figure = Figure(figsize=(_WIDTH_MM / 25.4, lines * _WIDTH_MM / _A_ROW / 25.4))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, _A_ROW), ylim=(-lines, 0))
+    for i, kind in enumerate(sorted(kinds, key=KINDS.index)):
+        x, y = i % _A_ROW, -(i // _A_ROW)
+        _fill(axes, np.array([shapely.box(x + 0.06, y - 0.94, x + 0.94, y - 0.06)]), _KIND_COLORS[kind])
     return figure
 
 

@@ -168,7 +168,7 @@ def _plan(source: Source, plan: StudySites, number: int) -> dict[str, Any]:
         )
     heads: tuple[tuple[str, str], ...] = (
         ("rank", "right"),
-        ("site_place", "wide"),
+        ("site_place", "left"),
         ("site", "left"),
         ("code", "left"),
         ("ground", "right"),
