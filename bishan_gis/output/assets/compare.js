@@ -235,7 +235,6 @@
       const byAge = c.ages.map((x, j) => ({ name: x.name, ...row(m.districts[0].index, s, cut, j) }));
       const show = (list) => list.map((r) => ({ name: r.name, value: plus(r.gain), sub: minus(r.lose), parts: part(r, top(list)) }));
       const serviceBars = lines(app.t("cpr_by_service"), show(byService.filter((r) => r.gain || r.lose)));
-      if (serviceBars) serviceBars.classList.add("wide-names");
       // What changes beside walking times: measures of the study, and places.
       const number = (v) => (v === null ? "–" : Math.abs(v) >= 100 ? fmt.exact(Math.round(v)) : String(Number(v.toPrecision(4))));
       const supplyColumns = [
