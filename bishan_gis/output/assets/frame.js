@@ -321,7 +321,7 @@
     // What a click does, or Enter at the cursor.
     pick(latlng) {
       if (this.measuring) this.measure.add(latlng);
-      else if (this.click) this.click(latlng);
+      else if (this.click) { this.click(latlng); this.clear(latlng); }
     }
 
     // Lines beside a place of the map, or nothing.

@@ -112,9 +112,9 @@
       app.state.area = a.id;
       app.keep();
       outline.set(cells, members(a));
+      areaCard(a);
       if (move) app.map.fitBounds(outline.bounds().pad(0.6), { animate: false, maxZoom: 15 });
       document.querySelectorAll(".find").forEach((li) => li.classList.toggle("chosen", li.dataset.id === a.id));
-      areaCard(a);
     }
 
     function list(found, all) {
@@ -165,7 +165,7 @@
         [el("b", "", fmt.exact(all.n)), " " + app.t("gap_areas" + kind),
           all.n ? app.t("gap_big", { n: fmt.exact(all.big), least: c.big }) : null,
           all.fragile ? " · " + app.t("gap_fragile_n", { n: fmt.exact(all.fragile) }) : null,
-          d.unknown && !kind ? el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " " + fmt.people(d.unknown)) : null],
+          d.unknown && !kind ? el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " " + fmt.people(d.unknown) + " " + app.t("people")) : null],
       ]);
       document.getElementById("headline").dataset.numbers = [d.all, d.gap, d.unknown, all.n, all.fragile, all.people].join(",");
       const share = (z) => z.sums.map((n, i) => ({ share: z.all ? n / z.all : 0, fill: drawn.styles[i].fill, hatch: drawn.styles[i].hatch }));

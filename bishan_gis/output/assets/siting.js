@@ -44,11 +44,12 @@
       sites.mark(i);
       const own = d.order[i] ? served(d.plan[i], d.order[i]) : [];
       outline.set(cells, own);
+      siteCard(i);
       if (move) {
         if (own.length) app.map.fitBounds(outline.bounds().pad(0.8), { animate: false, maxZoom: 15 });
         else app.map.setView(sites.centre(i), 15, { animate: false });
+        app.clear(sites.centre(i));
       }
-      siteCard(i);
     }
 
     // People newly served by one site, two, three ...: bars for each, a line for the sum.
@@ -57,7 +58,7 @@
       const most = Math.max(1, ...list.map((i) => d.total[i]));
       const step = (w - 2 * left) / Math.max(1, n), y = (v) => top + (h - top - foot) * (1 - v / most);
       const out = svg("svg", { viewBox: "0 0 " + w + " " + h, class: "curve", role: "img",
-        "aria-label": app.t("sit_curve") + ": " + list.map((i) => d.order[i] + " " + fmt.people(d.total[i])).join(", ") });
+        "aria-label": app.t("sit_curve") + app.t("colon") + list.map((i) => d.order[i] + " " + fmt.people(d.total[i])).join(app.t("list_mark")) });
       out.append(svg("line", { x1: left, x2: w - left, y1: h - foot, y2: h - foot, class: "axis" }));
       const points = list.map((i, j) => [left + step * (j + 0.5), y(d.total[i])]);
       list.forEach((i, j) => {
@@ -107,7 +108,6 @@
         name: app.t("sit_left_" + why), value: fmt.people(n), sub: fmt.percent(n, p.people),
         parts: [{ share: n / most, fill: fills[why], hatch: ["unknown", "off_network"].includes(why) ? "/" : undefined }] })),
         [app.t("gap_people"), app.t("gap_share")]);
-      if (reasons) reasons.classList.add("wide-names");
       const usable = p.candidates - Object.values(p.rejected).reduce((a, b) => a + b, 0);
       const table = f.facts([[app.t("sit_candidates"), fmt.exact(p.candidates)], [app.t("sit_usable"), fmt.exact(usable)],
         ...Object.entries(p.rejected).map(([why, n]) => [app.t("sit_why_" + why), fmt.exact(n)])]);
@@ -143,7 +143,7 @@
     };
     const says = (i) => {
       const plan = planNow(), s = c.cellStates[state[plan * m.n + i]], n = order[plan * m.n + i];
-      return c.plans[plan].name + ": " + (s === "new" ? app.t("sit_by", { n }) : app.t(s === "served" ? "sit_cell_served" : s === "outside" ? "sit_cell_outside" : "sit_left_" + s));
+      return c.plans[plan].name + app.t("colon") + (s === "new" ? app.t("sit_by", { n }) : app.t(s === "served" ? "sit_cell_served" : s === "outside" ? "sit_cell_outside" : "sit_left_" + s));
     };
     f.pointers((i) => [says(i)], (i) => el("p", "said", says(i)));
     const [hover, click] = [app.hover, app.click];

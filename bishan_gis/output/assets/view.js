@@ -4,6 +4,8 @@
   const find = (id) => document.getElementById(id);
   // Width that a card takes at the right [px].
   const CARD = 330;
+  // Height of the map that a card leaves on a phone, and that a card has at least [px].
+  const SEEN = 200, LEAST = 220;
 
   BG.viewer = function (app) {
     const map = app.map, { fitBounds } = map;
@@ -13,6 +15,19 @@
     app.covered = () => {
       const legend = find("legend"), seen = wide() && legend.offsetWidth > 0;
       return { left: wide() && app.inset ? app.inset.width() : 0, right: seen ? app.config.legendWidth || legend.offsetWidth + 26 : 0 };
+    };
+
+    // Height at the lower end of the map that a card covers: on a phone it comes from below.
+    const below = () => {
+      const card = find("card");
+      if (card.hidden || !app.phone.matches || BG.printing) return 0;
+      return Math.max(0, map.getContainer().getBoundingClientRect().bottom - card.getBoundingClientRect().top);
+    };
+
+    // Bring a place out from under the card.
+    app.clear = (latlng) => {
+      const hidden = below(), room = map.getSize().y - hidden, y = map.latLngToContainerPoint(latlng).y;
+      if (hidden && y > room - 16) map.panBy([0, y - room / 2], { animate: false });
     };
 
     // The middle of the free part, as the map counts pixels.
@@ -31,6 +46,9 @@
       if (!o.paddingBottomRight && wide()) {
         o.paddingTopLeft = [x, y];
         o.paddingBottomRight = [x + Math.min(CARD, map.getSize().x / 3), y];
+      } else if (!o.paddingBottomRight && below()) {
+        o.paddingTopLeft = [x, y];
+        o.paddingBottomRight = [x, y + below()];
       }
       return fitBounds.call(map, bounds, o);
     };
@@ -39,6 +57,10 @@
     app.seat = () => {
       const card = find("card"), legend = find("legend"), stage = find("stage");
       card.style.maxHeight = card.style.right = "";
+      if (app.phone.matches && !BG.printing) {
+        const room = window.innerHeight - stage.getBoundingClientRect().top - SEEN;
+        card.style.maxHeight = `min(62dvh, ${Math.max(LEAST, room)}px)`;
+      }
       if (card.hidden || !wide() || !legend.offsetHeight) return;
       const room = stage.clientHeight - legend.offsetHeight - 30;
       if (room >= 260 || stage.clientWidth < 700) card.style.maxHeight = Math.max(room, 180) + "px";
