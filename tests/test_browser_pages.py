@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fake_results import shared_results
+from fake_results import HOSTILE, shared_results
 from test_browser import COLOURS, find_on_map, headline, visit
 
 from bishan_gis.chinese import full_width
@@ -113,6 +113,58 @@ def test_phone(visit, name):
     page.click("#grip")
     page.wait_for_timeout(50)
     assert page.locator("#where h2 >> nth=0").bounding_box()["y"] < 844
+
+
+@pytest.mark.parametrize("name", ["gaps.html", "siting.html"])
+def test_on_a_phone_the_card_leaves_what_was_chosen_in_view(visit, name):
+    page = visit(name, width=390, height=844, touch=True, device_scale_factor=2)
+    page.click("#grip")
+    page.click(".find .plain >> nth=1")
+    page.wait_for_timeout(100)
+    at = page.evaluate(
+        """() => { const a = BG.current, o = a.layers.outline, box = a.map.getContainer().getBoundingClientRect();
+        const p = a.map.latLngToContainerPoint(o.bounds().getCenter());
+        return [p.y, document.getElementById("card").getBoundingClientRect().top - box.top]; }"""
+    )
+    assert at[1] >= 150
+    assert 0 < at[0] < at[1]
+    # So does a click at the lower end of the map.
+    page.click("#b-close")
+    at = page.evaluate(
+        """() => { const a = BG.current, cell = a.layers.cells.centre(0), size = a.map.getSize();
+        a.map.setView(cell, 15, {animate: false});
+        a.map.panBy([0, 12 - size.y / 2], {animate: false});
+        const before = a.map.latLngToContainerPoint(cell).y;
+        a.pick(cell);
+        const both = [document.getElementById("card"), a.map.getContainer()];
+        const [card, map] = both.map((e) => e.getBoundingClientRect());
+        return [before, a.map.latLngToContainerPoint(cell).y, card.top - map.top]; }"""
+    )
+    assert 0 < at[1] < at[2] < at[0]
+
+
+@pytest.mark.parametrize("name", ["coverage.html", *PAGES, "shelters.html#view=fire", "index.html"])
+def test_marks_and_units_are_those_of_a_chinese_page(visit, name):
+    page = visit(name)
+    text = page.inner_text("body").replace("\u00a0", " ")
+    for hostile in HOSTILE:
+        text = text.replace(hostile, "")
+    assert not re.search("[\u4e00-\u9fff][,:;] ", text), re.findall(".{9}[\u4e00-\u9fff][,:;] .{9}", text)
+    assert not re.search(r">=|<=|km2|m2\b", text)
+    if page.locator("#headline .gapless").count():
+        assert page.inner_text("#headline .gapless").split("（")[0].endswith(" 人")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_name_is_cut_short(visit, name):
+    page = visit(name)
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("#where *, #headline *, #legend *")]
+        .filter((e) => !e.closest("svg") && e.scrollWidth > e.clientWidth + 1 && e.clientWidth
+          && getComputedStyle(e).overflowX === "hidden").map((e) => e.textContent)"""
+    )
+    assert cut == []
+    assert page.evaluate("document.querySelector('.inset:not([hidden])')?.offsetWidth || 198") <= 200
 
 
 @pytest.mark.parametrize("name", [*PAGES, "scorecard.html#view=policy"])
@@ -272,7 +324,8 @@ def test_names_step_aside_for_what_is_planned(visit, name):
     if name == "compare.html":
         choose(page, "service", "park")
     seen = page.evaluate(
-        """() => { const a = BG.current, names = a.layers.names, own = names.keepOff, size = a.map.getSize(), boxes = [];
+        """() => { const a = BG.current, names = a.layers.names, own = names.keepOff, boxes = [];
+        const size = a.map.getSize();
         let planned = [];
         names._write = (ctx, n, px, py, w, h) => { boxes.push([px - w / 2, py - h / 2, px + w / 2, py + h / 2]); };
         names.keepOff = (v) => { planned = own(v); return planned; };
@@ -280,7 +333,8 @@ def test_names_step_aside_for_what_is_planned(visit, name):
         // Where the marks are on the sheet that names are drawn on, by the map's own reckoning.
         const pad = size.multiplyBy(names.options.margin).round();
         const at = planned.map(([layer, i]) => a.map.latLngToContainerPoint(layer.centre(i)).add(pad));
-        const under = (list) => at.filter((p) => list.some((b) => p.x >= b[0] && p.x <= b[2] && p.y >= b[1] && p.y <= b[3]));
+        const on = (p) => (b) => p.x >= b[0] && p.x <= b[2] && p.y >= b[1] && p.y <= b[3];
+        const under = (list) => at.filter((p) => list.some(on(p)));
         const free = under(boxes).length, number = boxes.length;
         // A name that stands on a mark goes elsewhere, and none is lost.
         const mark = { data: { g: names.data.g, x: [names.data.x[7]], y: [names.data.y[7]] } };
@@ -405,11 +459,12 @@ def test_comparison_of_equal_runs_says_so(browser, results, tmp_path):
     page.close()
 
 
-def test_overview_leads_to_every_page(visit, folder):
+def test_overview_leads_to_every_page(visit, results):
     page = visit("index.html")
     for name in PAGES[:-1]:
         assert page.locator(f"main a[href^='{name}']").count() >= 1, name
-    assert page.locator("main a[href^='compare']").count() == 0
+    # A comparison is linked where somebody made one.
+    assert page.locator("main a[href^='compare']").count() == (results.study.maps / "compare.html").exists()
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
     page.click("main .maps a[href='gaps.html']")
     page.wait_for_selector("body[data-ready=yes]")

@@ -20,8 +20,10 @@ import pytest
 import shapely
 from fake_results import HOSTILE, shared_results
 
+from bishan_gis.chinese import full_width
 from bishan_gis.errors import SchemaError, StudyError
 from bishan_gis.output.files import Staging
+from bishan_gis.output.gap_sentences import read_gap
 from bishan_gis.output.labels import load_labels
 from bishan_gis.output.maps import PackedPolygons, render_maps
 from bishan_gis.output.maps import numbers as fmt
@@ -339,8 +341,9 @@ def test_gap_page_tells_what_the_gaps_say(results, pages):
     gaps = results.findings.gaps
     data = areas_of(pages["gaps.html"])
     told = [a for a in data["areas"] if a["list"] == 0]
-    assert [a["text"] for a in told[:20]] == gaps.sentences(20)
     table = gaps.areas.table
+    said = [full_width(read_gap(row)) for row in table.head(20).to_dict("records")]
+    assert [f"{a['place']}：{a['text']}" for a in told[:20]] == said
     every = data["sums"].reshape(8, -1)
     assert every[7].sum() == sum((p.table["people"] >= 100).sum() for p in (gaps.areas, gaps.unknown, gaps.short))
     assert every[6].sum() == sum(len(part.table) for part in (gaps.areas, gaps.unknown, gaps.short))

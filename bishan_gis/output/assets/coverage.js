@@ -92,13 +92,13 @@
       rings.set(facilities, m.facilityFilter(s), c.radii[Math.min(cut, c.radii.length - 1)]);
 
       const d = row(scope.index, s, cut, age);
-      const most = d.unknown ? " " + app.t("at_most", { p: fmt.percent(d.yes + d.unknown, d.all) }) : "";
+      const most = d.unknown ? app.t("at_most", { p: fmt.percent(d.yes + d.unknown, d.all) }) : "";
       app.headline(fmt.percent(d.yes, d.all), app.t("cov_caption", {
         who: m.who(), n: minutes, service: service.name }), [
         [app.t("cov_yes") + " ", el("b", "", fmt.people(d.yes)), " / " + fmt.exact(d.all) + " " + app.t("people")],
         [app.swatch({ fill: k.gap }), app.t("cov_gap") + " ", el("b", "", fmt.people(d.gap)), " " + app.t("people"),
           d.unknown ? el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " ",
-            fmt.people(d.unknown) + most) : null],
+            fmt.people(d.unknown) + " " + app.t("people") + most) : null],
       ]);
       document.getElementById("headline").dataset.numbers = [d.all, d.yes, d.unknown].join(",");
 

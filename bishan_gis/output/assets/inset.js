@@ -73,7 +73,7 @@
       ctx.stroke();
       ctx.font = "11px " + app.tokens.font;
       ctx.textAlign = "left";
-      ctx.fillText(BG.fmt.distance(metres), 11, y - 4);
+      ctx.fillText(metres < 1000 ? metres + " m" : metres / 1000 + " km", 11, y - 4);
     }
 
     const inset = app.inset = {

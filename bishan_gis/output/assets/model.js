@@ -196,7 +196,7 @@
     clause(s) {
       const parts = [s.name, s.standard, s.clause, s.radius ? this.app.t("radius", { m: fmt.distance(s.radius) }) : "",
         s.tag ? "[" + s.tag + "]" : ""].filter(Boolean);
-      return el("p", "note", this.app.t("standard") + ": " + parts.join(" · "));
+      return el("p", "note", this.app.t("standard") + this.app.t("colon") + parts.join(" · "));
     }
 
     facilityCard(i) {
@@ -247,6 +247,7 @@
         .addTo(this.app.map);
       if (then) then();
       else if (this.cells && this.app.click) this.app.click(latlng);
+      this.app.clear(latlng);
     }
 
     rowActions() {

@@ -13,7 +13,7 @@
     const figure = (x) => {
       if (x.value === null) return "";
       if (x.unit === "1" && x.value >= 0 && x.value <= 1) return (100 * x.value).toFixed(1) + " %";
-      const text = Number.isInteger(x.value) ? fmt.exact(x.value) : x.value.toFixed(2);
+      const text = Number.isInteger(x.value) ? fmt.exact(x.value) : x.value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
       return x.unit === "1" ? text : text + " " + x.unit;
     };
 

@@ -55,7 +55,7 @@
         el("span", "figure", figure(x)),
         el("p", "", limit(x) ? app.t("shl_asked") + " " + limit(x) + " · " : "", x.value === null ? el("span", "tag none", app.t("shl_missing"))
           : x.verdict === "no_threshold" ? app.t("verdict_no_threshold") : el("span", "tag " + x.verdict, app.t("verdict_" + x.verdict)),
-          x.note ? " " + x.note : ""),
+          x.note ? " · " + x.note : ""),
         el("p", "note", x.clause + " [" + x.tag + "]"));
       const done = mine.filter((x) => x.value !== null), open = mine.filter((x) => x.value === null);
       const more = el("details", "", el("summary", "", app.t("shl_not_computed", { n: open.length })), el("ul", "elements", ...open.map(item)));
@@ -72,11 +72,11 @@
       app.title(app.t(isFire ? "shl_fire" : "shl_title"), isFire ? fire.name : "");
       app.headline(fmt.percent(d.yes, d.n), v.caption, isFire ? [
         [app.t("shl_fire_no") + " ", el("b", "", fmt.people(d.n - d.yes - d.unknown)), " / " + fmt.exact(d.n) + " " + app.t("people"),
-          d.unknown ? el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " " + fmt.people(d.unknown)) : null],
+          d.unknown ? el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " " + fmt.people(d.unknown) + " " + app.t("people")) : null],
       ] : [
         [app.t("shl_outside") + " ", el("b", "", fmt.people(d.n - d.yes)), " / " + fmt.exact(d.n) + " " + app.t("people")],
-        [app.t("shl_capacity", { n: fmt.exact(n), cap: fmt.exact(capacity), p: fmt.percent(capacity, d.n) }),
-          open ? " " + app.t("shl_open", { n: fmt.exact(open) }) : ""],
+        [app.t("shl_capacity", { n: fmt.exact(n), cap: fmt.people(capacity), p: fmt.percent(capacity, d.n) }),
+          open ? app.t("shl_open", { n: fmt.exact(open) }) : ""],
       ]);
       document.getElementById("headline").dataset.numbers = [d.n, d.yes, d.unknown, n, capacity, open].join(",");
       const row = (z) => ({ ...z, ...(v.rows.get(z.index) || { n: 0, yes: 0, unknown: 0 }), cap: c.capacity[z.index] });
@@ -115,11 +115,11 @@
       const out = [];
       if (c.shelter >= 0) {
         const b = safety.data.band[i];
-        out.push(c.services[c.shelter].name + ": " + (b < c.radii.length ? "≤ " + fmt.distance(c.radii[b]) : "> " + fmt.distance(c.radii[c.radii.length - 1])));
+        out.push(c.services[c.shelter].name + app.t("colon") + (b < c.radii.length ? "≤ " + fmt.distance(c.radii[b]) : "> " + fmt.distance(c.radii[c.radii.length - 1])));
       }
       if (fire) {
         const t = safety.data.t[i];
-        out.push(fire.name + ": " + (t >= 0 ? fmt.minutes(t) + " " + app.t("min") : app.t("status_" + c.status[safety.data.st[i]], { min: fire.cutoff })));
+        out.push(fire.name + app.t("colon") + (t >= 0 ? fmt.minutes(t) + " " + app.t("min") : app.t("status_" + c.status[safety.data.st[i]], { min: fire.cutoff })));
       }
       return out;
     };

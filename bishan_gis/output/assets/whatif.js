@@ -64,7 +64,7 @@
             edited ? "" : " / " + fmt.exact(d.all) + " " + app.t("people"),
             edited && d.lost ? " · " + app.t("wi_lost") + " " + fmt.people(d.lost) : ""],
           [app.swatch({ fill: k.gap }), app.t("cov_gap") + " ", el("b", "", fmt.people(d.gap)), " " + app.t("people"),
-            el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " ", fmt.people(d.unknown))],
+            el("span", "gapless", app.swatch({ fill: k.unknown, hatch: "/" }), app.t("cov_unknown") + " " + fmt.people(d.unknown) + " " + app.t("people"))],
           [app.t("wi_complete") + " ", el("b", "", done ? range(done.was) + (edited ? " → " + range(done.is) : "") : "…"),
             done ? app.t("wi_complete_of", { n: done.n }) : ""],
         ]);

@@ -163,12 +163,12 @@ def _radius(context: Context) -> list[dict[str, str]]:
     return [
         {
             "name": context.service_name(row["service"]),
-            "said": str(row[said]),
-            "radius": f"{row['radius_m']:g} m",
+            "said": context.sentence(str(row[said])),
+            "radius": f"{row['radius_m']:,.0f} m",
             "level": f"{row['level_min']:g}",
             "circle": fmt.percent(row["people_circle"], row["people"]),
             "streets": fmt.percent(row["people_streets"], row["people"]),
-            "points": f"{100 * row['difference'] + 0.0:+.1f}",
+            "points": f"{100 * row['difference'] + 0.0:+.1f}".replace("-", "−"),
         }
         for row in found.loc[order].to_dict("records")
     ]

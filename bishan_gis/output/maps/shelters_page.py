@@ -10,6 +10,7 @@ import pandas as pd
 from bishan_gis.output.maps.elements import PackedData
 from bishan_gis.output.maps.findings import SCRIPTS, STYLES, cell_places, finding_layers, judged_services, number, words
 from bishan_gis.output.maps.page import map_page
+from bishan_gis.output.words import tidy, unit_words
 from bishan_gis.planning.indicators import evaluate_indicators
 from bishan_gis.planning.standards import study_standards
 from bishan_gis.planning.zone_sums import ZoneSums
@@ -61,8 +62,8 @@ def _indicators(context: Context, sums: ZoneSums) -> list[dict[str, Any]]:
                 "indicator": str(first["indicator"]),
                 "name": words(first, context, "name"),
                 "within": number(first["within"]),
-                "unit": str(first["unit"]),
-                "op": str(first["op"]),
+                "unit": unit_words(str(first["unit"]), context.labels.lang),
+                "op": {">=": "≥", "<=": "≤"}.get(str(first["op"]), str(first["op"])),
                 "threshold": number(first["threshold"]),
                 "verdict": str(first["verdict"]),
                 "value": number(first["value"]),
@@ -70,7 +71,7 @@ def _indicators(context: Context, sums: ZoneSums) -> list[dict[str, Any]]:
                 "high": number(first["value_high"]),
                 "clause": context.cite(f"{first['standard']} {first['clause']}".strip()),
                 "tag": str(first["tag"]),
-                "note": context.sentence(words(first, context, "note")),
+                "note": context.sentence(tidy(words(first, context, "note"))),
                 "zones": [z for z in by_zone if z[0] >= 0] if first["value"] == first["value"] else [],
             }
         )
