@@ -123,9 +123,9 @@ def siting_page(context: Context) -> str:
             row[place] = values
             out.append(row)
         gain = found.plan.sites[["candidate_id", "people_new", "people_total"]]
-        said = {str(c["candidate_id"]): str(c[f"place_{context.labels.lang}"]) for c in found.facts["chosen"]}
+        place_of = {str(c["candidate_id"]): str(c[f"place_{context.labels.lang}"]) for c in found.facts["chosen"]}
         frame = pd.DataFrame(found.candidates).merge(gain, on="candidate_id", how="left").assign(plan=i)
-        frames.append(frame.assign(place=[said.get(str(c), "") for c in frame["candidate_id"]]))
+        frames.append(frame.assign(place=[place_of.get(str(c), "") for c in frame["candidate_id"]]))
     sites = pd.concat(frames, ignore_index=True)
     known = [land_class(str(c)) for c in sites["code"].fillna("")]
     said = "name_en" if context.labels.lang == "en" else "name"
