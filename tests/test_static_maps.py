@@ -13,13 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from bishan_gis.errors import InputError
 from bishan_gis.output import fonts
+from bishan_gis.output.maps import numbers as fmt
+from bishan_gis.output.maps.siting_page import CELL_COLORS, plan_cells
 from bishan_gis.output.static_maps import MAPS, static_map, static_map_files, write_static_maps
 from bishan_gis.output.static_sheet import nice_length, patches, wrap
+from bishan_gis.output.tokens import UNKNOWN
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,21 @@ def test_what_is_unknown_is_a_class_of_its_own(results):
     people = int(results.cells["people"].iloc[0])
     at = said.index("无法判断")
     assert str(people) in (said[at - 1], said[at + 1])
+
+
+def test_printed_maps_say_people_as_the_pages_do(results):
+    plan = results.findings.plans[0]
+    state, _ = plan_cells(plan, results.cells[["cell_id"]])
+    people = results.cells["people"].to_numpy()
+    shown = [fmt.people(people[state == code].sum()) for code in set(state.tolist())]
+    chosen = [fmt.people(n) for n in plan.plan.sites["people_new"]]
+    figure = static_map(results, "siting")
+    assert {*shown, *chosen} <= set(words(figure))
+    # Colours mean the same as on the page of sites.
+    marks = {to_hex(h.get_facecolor()) for h in figure.findobj(Rectangle)}
+    assert {CELL_COLORS[code] for code in set(state.tolist()) if CELL_COLORS[code] != UNKNOWN} <= marks
+    lacking = results.findings.gaps.people_lacking
+    assert any(fmt.people(lacking) in text for text in words(static_map(results, "gaps")))
 
 
 def test_names_from_outside_are_drawn_as_they_are(results):

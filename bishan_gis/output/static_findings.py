@@ -12,7 +12,7 @@ from bishan_gis.errors import InputError
 from bishan_gis.output.maps import numbers as fmt
 from bishan_gis.output.maps.completeness_page import natural_breaks
 from bishan_gis.output.maps.context import Context, whole
-from bishan_gis.output.maps.siting_page import CELL_STATES, plan_cells
+from bishan_gis.output.maps.siting_page import CELL_COLORS, CELL_STATES, plan_cells
 from bishan_gis.output.static_marks import dot, draw_classes, draw_facilities, finish_map
 from bishan_gis.output.static_page import new_sheet
 from bishan_gis.output.static_sheet import Sheet
@@ -51,7 +51,7 @@ def gap_map(context: Context, service: str | None) -> Figure:
     classes = [(MISSING[0], words("gap_none"))]
     classes += [(MISSING[i], words("gap_band", a=ends[i - 1] + 1, b=ends[i])) for i in range(1, len(MISSING))]
     classes.append((UNKNOWN, words("gap_unknown")))
-    subtitle = words("sm_sub_gaps", n=n, people=fmt.exact(gaps.people_lacking), areas=fmt.exact(len(gaps.areas.table)))
+    subtitle = words("sm_sub_gaps", n=n, people=fmt.people(gaps.people_lacking), areas=fmt.exact(len(gaps.areas.table)))
     sheet = new_sheet(context, words("sm_title_gaps", place=context.place), subtitle)
     draw_classes(sheet, words("gap_legend_any"), classes, of)
     sheet.note(words("gap_bands_note", n=n))
@@ -94,11 +94,10 @@ def siting_map(context: Context, service: str | None) -> Figure:
     name = str(facts["service_en" if words.lang == "en" else "service_zh"])
     state, _ = plan_cells(found, pd.DataFrame(context.results.cells[["cell_id"]]))
     state[~_inside(context, facts["zone"])] = CELL_STATES.index("outside")
-    colors = (REACH[2], REACH[0], *MISSING[2:6], UNKNOWN, UNKNOWN, INK["rule"])
     keys = ("sit_cell_served", "sit_cell_new", *(f"sit_left_{s}" for s in CELL_STATES[2:8]), "sit_cell_outside")
-    classes = list(zip(colors, map(words, keys), strict=True))
+    classes = list(zip(CELL_COLORS, map(words, keys), strict=True))
     title = words("sm_title_siting", place=context.place, service=name)
-    new, minutes = fmt.exact(int(facts["people_new"])), whole(float(facts["cutoff_min"]))
+    new, minutes = fmt.people(int(facts["people_new"])), whole(float(facts["cutoff_min"]))
     who = context.age_name(str(facts["age_group"]))
     subtitle = words("sm_sub_siting", n=facts["n_sites"], service=name, min=minutes, people=new, who=who)
     sheet = new_sheet(context, title, subtitle)
@@ -109,7 +108,7 @@ def siting_map(context: Context, service: str | None) -> Figure:
     _sites(sheet, xy, sites["order"].astype(int).tolist())
     sheet.heading(words("sit_chosen"), f"{words('sit_new')} ({words('people')})")
     for order, gained in zip(sites["order"].astype(int), sites["people_new"], strict=True):
-        sheet.row(dot(SITE, 7), words("sit_site", n=order), fmt.exact(float(gained)))
+        sheet.row(dot(SITE, 7), words("sit_site", n=order), fmt.people(float(gained)))
     sheet.note(words("sit_note", kind=words(f"kind_{facts['kind']}")))
     return finish_map(sheet)
 

@@ -115,7 +115,7 @@ def _directions(context: Context) -> Figure:
         sheet.heading(words("directions"), words("people"))
         heads = context.numbers[dirs.index.to_numpy(), 0, 0, 0, 0]
         for name, color, n in zip(dirs["name"], colors, heads, strict=True):
-            sheet.row(box(_pale(color)), str(name), fmt.exact(int(n)))
+            sheet.row(box(_pale(color)), str(name), fmt.people(int(n)))
         sheet.row(None, words("sum"), fmt.exact(int(heads.sum())))
         if note:
             sheet.note(context.sentence(note))
@@ -123,7 +123,7 @@ def _directions(context: Context) -> Figure:
         heads = context.numbers[towns.index.to_numpy(), 0, 0, 0, 0]
         sheet.heading(words("by_township"), words("people"))
         for i in np.argsort(-heads, kind="stable")[:30]:
-            sheet.row(None, str(towns["name"].iloc[i]), fmt.exact(int(heads[i])))
+            sheet.row(None, str(towns["name"].iloc[i]), fmt.people(int(heads[i])))
     return finish_map(sheet)
 
 
@@ -165,9 +165,9 @@ def _coverage(context: Context, service: str, cutoff_min: float | None) -> Figur
     subtitle = words(
         "sm_sub_coverage",
         p=fmt.percent(covered, people),
-        a=fmt.exact(covered),
+        a=fmt.people(covered),
         b=fmt.exact(people),
-        u=fmt.exact(unknown),
+        u=fmt.people(unknown),
     )
     sheet = new_sheet(context, title, subtitle)
     draw_classes(sheet, words("legend_minutes"), classes, of)

@@ -88,7 +88,7 @@ def draw_classes(
     sheet.heading(heading, words("people"))
     for i, (color, text) in enumerate(classes):
         if (of == i).any():
-            sheet.row(box(color, hatch=color == UNKNOWN), text, fmt.exact(int(people[of == i].sum())))
+            sheet.row(box(color, hatch=color == UNKNOWN), text, fmt.people(int(people[of == i].sum())))
     sheet.row(None, words("sum"), fmt.exact(int(people.sum())))
 
 

@@ -10,8 +10,7 @@
     sites.options.site = k.site;
     sites.options.font = k.font;
     names.keepOff = (v) => sites.discs(v);
-    const fills = { served: k.reach[k.reach.length - 1], new: k.reach[0], budget: k.gap, no_candidate: k.missing[2], capacity: k.missing[5],
-      unreachable: "#4d4d4d", off_network: k.unknown, unknown: k.unknown, outside: k.change.same };
+    const fills = Object.fromEntries(c.cellStates.map((s, i) => [s, c.cellFills[i]]));
     const styles = c.cellStates.map((s) => ({ fill: fills[s], hatch: ["unknown", "off_network"].includes(s) ? "/" : undefined }));
     const planNow = () => Math.min(c.plans.length - 1, Math.max(0, Number(app.state.plan) || 0));
     const planName = (p, i) => (i + 1) + ". " + p.name + (p.zone ? " · " + p.zone : "") + " · " + app.t("sit_n", { n: chosen(i).length });

@@ -11,6 +11,7 @@ from bishan_gis.output.maps.elements import PackedData, PackedPoints
 from bishan_gis.output.maps.findings import SCRIPTS, STYLES, cell_places, finding_layers, judged_services, number
 from bishan_gis.output.maps.page import map_page
 from bishan_gis.output.maps.pages import land_class
+from bishan_gis.output.tokens import CHANGE, GAP, MISSING, REACH, UNKNOWN
 from bishan_gis.output.words import site_name
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from bishan_gis.output.maps.pack import Column
     from bishan_gis.planning.study_sites import StudySites
 
-__all__ = ["CELL_STATES", "PackedSites", "plan_cells", "siting_page"]
+__all__ = ["CELL_COLORS", "CELL_STATES", "PackedSites", "plan_cells", "siting_page"]
 
 #: What a plan says of a cell, in the order of the codes; those after ``new`` are reasons why people stay without.
 CELL_STATES = (
     *("served", "new", "budget", "no_candidate", "capacity", "unreachable", "off_network", "unknown", "outside"),
 )
+#: Their colours, on the page and on the printed map.
+CELL_COLORS = (REACH[-1], REACH[0], GAP, MISSING[2], MISSING[5], "#4d4d4d", UNKNOWN, UNKNOWN, CHANGE["same"])
 
 
 class PackedSites(PackedPoints):
@@ -156,6 +159,7 @@ def siting_page(context: Context) -> str:
         "services": judged_services(context),
         "plans": [_facts(p, context) for p in plans],
         "cellStates": list(CELL_STATES),
+        "cellFills": list(CELL_COLORS),
     }
     switches = [
         ("cells", True, ("cells", "outline")),
