@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import pandas as pd
 import pytest
@@ -12,7 +14,10 @@ from toy_study import COLS, STEP, write_toy_study
 import bishan_gis as bg
 from bishan_gis.cache import Store
 from bishan_gis.errors import InputError, MissingColumnError, SchemaError
+from bishan_gis.output.excel_tables import workbook_tables
 from bishan_gis.output.gap_files import write_gaps
+from bishan_gis.output.maps import numbers as fmt
+from bishan_gis.output.maps import render_maps
 from bishan_gis.places.zones import build_zones
 from bishan_gis.planning.gaps import find_gaps
 from bishan_gis.planning.policy_measures import nesting_check
@@ -89,6 +94,68 @@ def test_sums_agree_at_every_level(results):
     assert (nesting_check(results)["people_difference"] == 0).all()
     kindergarten = results.facilities.set_index("service").loc["kindergarten"]
     assert (kindergarten["village"], kindergarten["grid"]) == ("11", "a")
+
+
+def test_pages_and_workbook_show_villages(browser, results, tmp_path):
+    """The list of villages on the page, the overview and the workbook have the numbers of the coverage table."""
+    for name, html in render_maps(results).items():
+        (tmp_path / name).write_text(html, encoding="utf-8")
+    table = results.coverage[results.coverage["zone_kind"] == "village"]
+    names = dict(zip(results.zones["zone_id"], results.zones["name"], strict=True))
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    said = []
+    page.on("pageerror", lambda e: said.append(str(e)))
+    page.goto(f"file://{tmp_path}/index.html")
+    rows = {r.split("\t")[0]: r.split("\t") for r in page.locator("#villages tbody tr").all_inner_texts()}
+    assert set(rows) == {"新民村", "河边村", "未划分"}
+    assert rows["河边村"][1] == "西镇"
+    page.click("#villages a:has-text('河边村')")
+    page.wait_for_selector("body[data-ready=yes]")
+    assert page.evaluate("[BG.current.state.level, BG.current.state.village]") == ["village", "12"]
+    assert "西镇" in page.inner_text("#title")
+    assert page.locator("#where tbody tr").count() == 2  # of this township only
+    page.select_option("#choose-town", "")
+    for service in ("kindergarten", "pharmacy"):
+        page.select_option("#choose-service", service)
+        for cutoff in (5, 15):
+            page.check(f"input[name=cutoff][value='{cutoff}']", force=True)
+            for age in ("all", "65+"):
+                page.select_option("#choose-age", age)
+                want = table[
+                    (table["service"] == service) & (table["cutoff_min"] == cutoff) & (table["age_group"] == age)
+                ].set_index("zone_id")
+                shown = [r.split() for r in page.locator("#where tbody tr").all_inner_texts()]
+                assert {r[0] for r in shown} == {names[z] for z in want.index[want["people"] > 0]}
+                for zone, row in want.iterrows():
+                    line = next(r for r in shown if r[0] == names[zone])
+                    lacking = row["people"] - row["people_covered"] - row["people_unknown"]
+                    assert line[-3:] == [fmt.people(n) for n in (lacking, row["people_unknown"], row["people"])]
+    page.click("#where tbody button:has-text('新民村')")
+    assert page.evaluate("BG.current.map.getBounds().contains(BG.current.layers.villages.bounds(0))")
+    assert page.evaluate("BG.current.state.village") == "11"
+    page.fill("#search", "河边")
+    assert "河边村" in page.inner_text("#found")
+    with page.expect_download() as download:
+        page.click("#b-export")
+    assert "新民村" in Path(download.value.path()).read_text(encoding="utf-8-sig")
+    page.close()
+    assert said == []
+    sheets = {t.name: t for t in workbook_tables(results)}
+    own = sheets["覆盖汇总·村社"].frame.set_index("zone_id")
+    town = sheets["覆盖汇总"].frame
+    assert own["township"].to_dict() == {"11": "西镇", "12": "西镇", "unassigned_village": ""}
+    sums = [c for c in own.columns if c.endswith("people")]
+    assert own[sums].sum().to_dict() == town[sums].sum().to_dict()
+    assert "村社" in set(sheets["覆盖"].frame["zone_kind"])
+
+
+def test_a_sheet_of_too_many_rows_leaves_out_the_smallest_units(results, monkeypatch):
+    every = len(results.coverage)
+    monkeypatch.setattr("bishan_gis.output.excel_tables._ROWS", every - 1)
+    sheet = next(t for t in workbook_tables(results) if t.name == "覆盖")
+    assert set(results.coverage["zone_kind"]) - {"grid"} == {"district", "direction", "township", "village"}
+    assert len(sheet.frame) == int((results.coverage["zone_kind"] != "grid").sum())
+    assert "网格" in sheet.title
 
 
 def test_stages_scenarios_and_selection_know_villages(study, results, tmp_path):

@@ -11,9 +11,11 @@ import pandas as pd
 
 from bishan_gis.output.gap_files import gap_rows
 from bishan_gis.output.maps.context import Context
+from bishan_gis.output.maps.villages import covered_by, village_zones
 from bishan_gis.output.policy_table import policy_records
 from bishan_gis.output.run_facts import run_facts
 from bishan_gis.output.short_names import run_names
+from bishan_gis.schema import UNIT_KINDS
 
 if TYPE_CHECKING:
     from bishan_gis.results import Results
@@ -32,6 +34,8 @@ _POLICY = (
 _MINUTES = "0.0"
 #: Areas of each state that the sheet of gaps lists; ``gaps.csv`` has them all.
 _LISTED = 5_000
+#: Rows of coverage that a sheet holds, with room for its head.
+_ROWS = 1_048_000
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,10 @@ def workbook_tables(results: Results) -> list[SheetTable]:
         In the order of the workbook.
     """
     maker = _Maker(results)
-    coverage, totals = maker.coverage(), maker.totals()
+    coverage, totals = maker.coverage(), [maker.totals(), *maker.villages()]
     found = [maker.gaps(), maker.policy(), maker.sites()]
     rest = [maker.facilities(), maker.people(), maker.datasets()]
-    tables = [maker.summary(), coverage, totals, *found, *rest]
+    tables = [maker.summary(), coverage, *totals, *found, *rest]
     return [*tables, maker.dictionary(tables)]
 
 
@@ -139,15 +143,27 @@ class _Maker:
 
     def coverage(self) -> SheetTable:
         """Return the whole coverage table with names and shares."""
-        table = self.results.coverage.copy()
+        table, left = self._fitting(self.results.coverage)
         order = ["zone_kind", "zone_name", "service", "cutoff_min", "age_group", "people", "people_covered"]
         table["share_covered"] = table["people_covered"] / table["people"].where(table["people"] > 0)
         table.insert(0, "service_zh", table["service"].map(self.services))
         rest = [c for c in table.columns if c not in (*order, "share_covered", "service_zh")]
         table = table[[*order[:3], "service_zh", *order[3:], "share_covered", *rest]]
-        kinds = {k: self.words(f"zone_{k}") for k in ("district", "direction", "township")}
+        kinds = {k: self.words(f"zone_{k}") for k in ("district", "direction", "township", *UNIT_KINDS)}
         table["zone_kind"] = table["zone_kind"].map(kinds).fillna(table["zone_kind"])
-        return self.table("coverage", table, frozen=2, formats={"share_covered": "0.0%"})
+        sheet = self.table("coverage", table, frozen=2, formats={"share_covered": "0.0%"})
+        said = self.words("list_mark").join(kinds[k] for k in left)
+        return replace(sheet, title=f"{sheet.title} {self.words('xl_left_out', kinds=said)}") if left else sheet
+
+    @staticmethod
+    def _fitting(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        """Return the rows that a sheet can hold, and the kinds of units that are left out: the smallest first."""
+        left: list[str] = []
+        for kind in reversed(UNIT_KINDS):
+            if len(table) > _ROWS and (table["zone_kind"] == kind).any():
+                table = table[table["zone_kind"] != kind]
+                left.append(kind)
+        return table.reset_index(drop=True) if left else table.copy(), left
 
     def totals(self) -> SheetTable:
         """Return people covered at the standard, townships by services, with their sums."""
@@ -155,18 +171,32 @@ class _Maker:
         rows = context.zone_rows
         towns = rows[rows["zone_kind"] == "township"]
         towns = towns if len(towns) else rows[rows["zone_kind"] == "district"]
-        at = towns.index.to_numpy()
         frame = pd.DataFrame({"zone_id": towns["zone_id"].astype(str), "name": towns["name"].astype(str)})
-        frame["people"] = context.numbers[at, 0, 0, 0, 0]
-        heads = [self.names.get(c, c) for c in frame.columns]
-        for s, key in enumerate(context.services.index):
-            if (level := context.level(str(key))) is None:
-                continue
-            cut = context.cutoffs.index(context.shown(str(key)))
-            frame[f"{key}_people"] = context.numbers[at, s, cut, 0, 1]
-            heads.append(f"{context.service_name(str(key))}\n≤ {level:g} min")
-        sums = tuple(str(c) for c in frame.columns[2:])
-        return self.table("totals", frame.reset_index(drop=True), heads, frozen=2, sums=sums)
+        return self._totals("totals", frame, str(towns["zone_kind"].iloc[0]))
+
+    def villages(self) -> list[SheetTable]:
+        """Return the same for villages, where the study has a layer of them."""
+        zones = village_zones(self.context)
+        if zones.empty:
+            return []
+        rows = self.context.zone_rows
+        towns = dict(zip(rows["zone_id"].astype(str), rows["name"].astype(str), strict=True))
+        frame = pd.DataFrame({"zone_id": zones["zone_id"].astype(str), "name": zones["name"].astype(str)})
+        frame["township"] = zones["township"].astype(str).map(towns).fillna("")
+        return [self._totals("villages", frame, "village")]
+
+    def _totals(self, key: str, frame: pd.DataFrame, kind: str) -> SheetTable:
+        """Return zones of one kind with the people covered at the standard, service by service."""
+        context, first = self.context, frame.shape[1]
+        known = {**self.names, "township": self.words("zone_township")}
+        heads = [known.get(str(c), str(c)) for c in [*frame.columns, "people"]]
+        found = covered_by(context, kind).reindex(frame["zone_id"])
+        for column in found.columns:
+            frame[column if column == "people" else f"{column}_people"] = found[column].to_numpy()
+        for service in found.columns[1:]:
+            heads.append(f"{context.service_name(str(service))}\n≤ {context.level(str(service)):g} min")
+        sums = tuple(str(c) for c in frame.columns[first:])
+        return self.table(key, frame.reset_index(drop=True), heads, frozen=2, sums=sums)
 
     def _none(self, key: str) -> SheetTable:
         frame = pd.DataFrame({"number": pd.Series([self.words("xl_not_computed")], dtype=object)})

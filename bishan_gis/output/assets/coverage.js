@@ -24,8 +24,38 @@
       app.choose("service", app.t("service"), m.serviceOptions()),
       app.choose("cutoff", app.t("cutoff"), c.cutoffs.map((x) => ({ value: x, text: x + " " + app.t("min") })), true),
       app.choose("age", app.t("age_group"), m.ageOptions()),
+      ...(m.villages.length ? [app.choose("level", app.t("list_by"), ["township", "village"].map((x) => ({ value: x, text: app.t("by_" + x) })))] : []),
       m.scopeControl(),
     );
+
+    // Villages: their numbers are summed here from the cells, as the coverage table has them.
+    const byVillage = () => app.state.level === "village";
+    const border = app.layers.villages;
+    function inVillages(s, limit, people) {
+      const rows = m.villages.map((v, i) => ({ ...v, at: i, all: 0, yes: 0, unknown: 0 })), of = cells.data.village;
+      for (let i = 0; i < m.n; i++) {
+        const r = rows[of[i]];
+        if (!r || !m.inScope(i)) continue;
+        const ok = m.reached(s, i, limit);
+        r.all += people[i];
+        if (ok) r[ok > 0 ? "yes" : "unknown"] += people[i];
+      }
+      rows.forEach((r) => { r.gap = r.all - r.yes - r.unknown; });
+      return rows.filter((r) => r.all);
+    }
+    function outlineVillage(at) {
+      const chosen = at >= 0 ? at : m.villages.findIndex((v) => v.id === app.state.village);
+      border.setFilter((f) => byVillage() || f === chosen);
+      border.setClasses(Uint8Array.from(m.villages, (_, f) => (f === chosen ? 1 : 0)), border.options.classes);
+    }
+    function goVillage(at) {
+      app.state.village = m.villages[at].id;
+      app.map.fitBounds(border.bounds(at), { animate: false, padding: [30, 30] });
+      outlineVillage(at);
+      app.keep();
+      app.lower();
+    }
+    const villageActions = { go: (r) => goVillage(r.at), enter: (r) => outlineVillage(r.at), leave: () => outlineVillage(-1) };
 
     // Facilities beyond the township that is looked at are paled, not hidden: its people may walk to them.
     const at = facilities.data;
@@ -112,20 +142,23 @@
           { share: r.gap / r.all, fill: k.gap }],
       })), [app.t("cov_rate"), app.t("cov_gap")], m.whole() ? app.t("low_first") : "");
       const columns = [
-        { text: app.t("zone_township"), value: (r) => r.name, show: (r) => r.name },
+        { text: app.t(byVillage() ? "zone_village" : "zone_township"), value: (r) => r.name, show: (r) => r.name },
         { text: app.t("cov_rate"), value: rate, show: (r) => fmt.percent(r.yes, r.all) },
         { text: app.t("cov_gap"), value: (r) => r.gap, show: (r) => fmt.people(r.gap) },
         { text: app.t("cov_unknown"), value: (r) => r.unknown, show: (r) => fmt.people(r.unknown) },
         { text: app.t("population"), value: (r) => r.all, show: (r) => fmt.people(r.all) },
       ];
-      app.panel(bars, BG.table(app, app.t("by_township"), columns, towns, { ...d, name: scope.kind === "district" ? app.t("sum") : scope.name }, m.rowActions()),
+      const inside = byVillage() ? inVillages(s, limit, m.people(m.age())).sort((a, b) => rate(a) - rate(b)) : [];
+      if (border) outlineVillage(-1);
+      const listed = byVillage() ? [app.t("by_village"), columns, inside] : [app.t("by_township"), columns, towns];
+      app.panel(bars, BG.table(app, ...listed, { ...d, name: scope.kind === "district" ? app.t("sum") : scope.name }, byVillage() ? villageActions : m.rowActions()),
         m.clause(service));
       legend(s, cut, drawn);
       app.onLayer = () => legend(s, cut, drawn);
 
       app.table = () => [
         [app.t("zone"), app.t("service"), app.t("cutoff"), app.t("age_group"), app.t("population"), app.t("cov_yes"), app.t("cov_gap"), app.t("cov_unknown")],
-        ...named(m.scopeZones()).map((r) => [r.name, service.name, minutes, m.age().name, r.all, r.yes, r.gap, r.unknown]),
+        ...[...named(m.scopeZones()), ...inside].map((r) => [r.name, service.name, minutes, m.age().name, r.all, r.yes, r.gap, r.unknown]),
       ];
       app.hover = (latlng) => {
         const f = facilities.at(latlng);
@@ -152,7 +185,10 @@
       app.update();
       m.facilityCard(i);
     });
+    m.villages.forEach((v, i) => app.places.push({ text: v.name, kind: [app.t("zone_village"), (m.zones[v.town] || {}).name].filter(Boolean).join(" · "), go: () => goVillage(i) }));
     zones.setFilter(() => false);
     app.update();
+    const asked = m.villages.findIndex((v) => v.id === app.state.village);
+    if (asked >= 0 && !app.state.at) setTimeout(() => goVillage(asked), 0);
   };
 })(window.BG = window.BG || {});

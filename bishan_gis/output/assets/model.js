@@ -10,6 +10,7 @@
       this.districts = this.zones.filter((z) => z.kind === "district");
       this.directions = this.zones.filter((z) => z.kind === "direction");
       this.townships = this.zones.filter((z) => z.kind === "township");
+      this.villages = this.c.villages || [];
       this.n = this.cells ? this.cells.data.r.length : 0;
       this._people = {};
     }
@@ -148,7 +149,8 @@
 
     zoneName(i) {
       const town = this.zones[this.cells.data.zone[i]], dir = this.zones[this.cells.data.dir[i]];
-      return [town && town.name, dir && dir.name].filter(Boolean).join(" · ");
+      const village = this.cells.data.village && this.villages[this.cells.data.village[i]];
+      return [town && town.name, village && village.name, dir && dir.name].filter(Boolean).join(" · ");
     }
 
     facilityName(i) {

@@ -13,6 +13,7 @@ from bishan_gis.output.maps.catalogue import page_groups
 from bishan_gis.output.maps.elements import asset
 from bishan_gis.output.maps.page import finish, frame_words, template
 from bishan_gis.output.maps.pictures import pictures
+from bishan_gis.output.maps.villages import village_rows
 from bishan_gis.output.tokens import css_variables
 
 if TYPE_CHECKING:
@@ -226,6 +227,7 @@ def index_page(context: Context) -> str:
         directions=[z for z in zones if z["kind"] == "direction"],
         townships=[z for z in zones if z["kind"] == "township"],
         people=fmt.people,
+        villages=village_rows(context),
         radius=_radius(context),
         datasets=datasets,
         notes=[_note(w, english=english) for w in context.results.warnings],

@@ -19,7 +19,8 @@ from bishan_gis.output.maps.elements import (
 )
 from bishan_gis.output.maps.pack import Column
 from bishan_gis.output.maps.shapes import point_columns
-from bishan_gis.output.tokens import BASEMAP, FONT, REACH, ROAD_CLASSES, ROADS
+from bishan_gis.output.maps.villages import village_columns, village_names
+from bishan_gis.output.tokens import BASEMAP, FONT, INK, REACH, ROAD_CLASSES, ROADS
 from bishan_gis.schema import KINDS, STATUS
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ def zone_layers(context: Context) -> dict[str, PackedLayer]:
         else:
             names.append({"text": name, "zoom": 0, "size": 12})
         points.append(middle)
+    for name, middle in village_names(context):
+        names.append({"text": name, "zoom": 12.5, "size": 11, "ink": INK["muted"]})
+        points.append(middle)
     xy = np.asarray(points, dtype=float).reshape(-1, 2)
     return {
         "outside": PackedPolygons(whole, crs, classes=[{"fill": "rgba(255,255,255,.72)", "mask": True}], z=8),
@@ -174,6 +178,7 @@ def cell_layer(context: Context) -> PackedCells:
         "u": ("dv", wide(leaves, -1)),
         "st": ("u8", wide(status, STATUS.index("unknown"))),
         "f": ("dv", wide(near, -1)),
+        **village_columns(context, cells),
     }
     return PackedCells(cells.geometry.to_numpy(), context.crs, classes=[], extra=extra, z=30)
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from bishan_gis.output.maps.elements import OfflineMap, PackedLayer, PageStart, Raw, asset
 from bishan_gis.output.maps.middle import core
+from bishan_gis.output.maps.villages import villages
 from bishan_gis.output.tokens import css_variables
 
 if TYPE_CHECKING:
@@ -181,6 +182,8 @@ def map_page(
         "layers": [{"key": k, "label": t(f"layer_{k}"), "on": on, "of": list(of)} for k, on, of in entries],
     }
     settings = every | context.config() | dict(config)
+    if known := villages(context):
+        settings["villages"] = known
     folium_map.add_child(PageStart(names, settings, template("stage.html", **words)))
     style = css_variables() + "".join(asset(n) for n in ("page.css", "media.css", *styles))
     figure.html.add_child(Raw(template("frame.html", **words)), name="frame")

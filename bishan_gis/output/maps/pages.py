@@ -22,6 +22,7 @@ from bishan_gis.output.maps.layers import (
     zone_layers,
 )
 from bishan_gis.output.maps.page import map_page
+from bishan_gis.output.maps.villages import village_layer, village_zones
 from bishan_gis.output.tokens import CONTROL_LINES, FONT
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ def coverage_page(context: Context) -> str:
     ]
     first = context.default_service
     state = {"service": first, "cutoff": str(whole(context.shown(first))), "age": context.ages[0]}
+    if len(village_zones(context)):
+        layers["villages"] = village_layer(context)
+        switches.insert(4, ("villages", True, ("villages",)))
+        state |= {"level": "township", "village": ""}
     config = {"state": state, "radii": [whole(r) for r in radii]}
     return map_page(context, "coverage", layers, switches=switches, config=config)
 
