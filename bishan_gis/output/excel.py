@@ -207,10 +207,10 @@ def write_workbook(results: Results, path: Path) -> None:
 
     Notes
     -----
-    Sheets: 摘要, 覆盖, 覆盖汇总, 缺口, 政策, 选址, 设施, 人口核对, 数据来源, 数据字典, and 覆盖汇总·村社 where there are
-    villages. The second row of each is its head, and stays in sight. A text stays a text whatever it begins with; sums are formulas
-    over the rows above. The sheet of gaps lists the first 5,000 of each state and says in its title what is left out;
-    so does that of coverage where its rows would be too many. The file carries no time of day: equal results give equal
-    bytes.
+    Sheets: 摘要, 覆盖, 覆盖汇总, 缺口, 政策, 选址, 设施, 人口核对, 数据来源, 数据字典; with villages, 覆盖汇总·村社.
+    The second row of each is its head, and stays in sight. A text stays a text whatever it begins with; sums are
+    formulas over the rows above. The sheet of gaps lists the first 5,000 of each state and says in its title what is
+    left out; so does that of coverage where its rows would be too many. The file carries no time of day: equal results
+    give equal bytes.
     """
     write_tables(workbook_tables(results), path)
