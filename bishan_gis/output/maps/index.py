@@ -15,6 +15,7 @@ from bishan_gis.output.maps.page import finish, frame_words, template
 from bishan_gis.output.maps.pictures import pictures
 from bishan_gis.output.maps.villages import village_rows
 from bishan_gis.output.tokens import css_variables
+from bishan_gis.output.words import tidy
 
 if TYPE_CHECKING:
     from bishan_gis.output.maps.context import Context
@@ -230,7 +231,7 @@ def index_page(context: Context) -> str:
         villages=village_rows(context),
         radius=_radius(context),
         datasets=datasets,
-        notes=[_note(w, english=english) for w in context.results.warnings],
+        notes=[context.sentence(tidy(_note(w, english=english))) for w in context.results.warnings],
         direction_note=context.direction_note,
         profile=context.profile,
     )
