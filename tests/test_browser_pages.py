@@ -316,6 +316,13 @@ def test_sites_serve_whom_the_plan_says(visit, results):
         page.click("#b-export")
     text = Path(download.value.path()).read_text(encoding="utf-8-sig")
     assert facts["chosen"][0]["place_zh"] in text
+    # A site is also found by its place, whichever plan is shown.
+    first = results.findings.plans[0].facts["chosen"][0]
+    page.keyboard.press("Escape")
+    page.fill("#search", first["place_zh"])
+    page.locator("#found li", has_text="第 1 处").first.click()
+    assert page.input_value("#choose-plan") == "0"
+    assert fmt.people(first["people_new"]) in page.inner_text("#card")
 
 
 @pytest.mark.parametrize("name", ["siting.html", "compare.html"])

@@ -98,6 +98,8 @@ def test_the_workbook_holds_the_tables(results, book):
     assert check.iloc[-1, 2:5].astype(int).tolist() == [1501, 1501, 0]
     assert len(sheet(book, "缺口")) == sum(len(p.table) for p in _areas(results))
     assert len(sheet(book, "政策")) == len(results.findings.policy)
+    chosen = [site["place_zh"] for plan in results.findings.plans for site in plan.facts["chosen"]]
+    assert sheet(book, "选址")["place_zh"].tolist() == chosen
 
 
 def _areas(results):

@@ -240,6 +240,9 @@ class _Maker:
             name = str(found.facts["service_zh" if self.zh else "service_en"])
             zone = found.facts["zone"] or self.context.place
             sites = pd.DataFrame(found.plan.sites).drop(columns=["reason_excluded", "level"], errors="ignore")
+            column = "place_zh" if self.zh else "place_en"
+            place_of = {str(c["candidate_id"]): c[column] for c in found.facts["chosen"]}
+            sites.insert(1, column, sites["candidate_id"].astype(str).map(place_of))
             sites.insert(0, "service_zh", name)
             sites.insert(0, "zone_name", zone)
             sites.insert(0, "plan", i)

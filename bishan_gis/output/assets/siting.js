@@ -160,6 +160,12 @@
       if (i >= 0) pick(i, false); else click(latlng);
     };
     app.onClose = () => { m.unmark(); sites.mark(-1); outline.set(cells, []); };
+    [...d.x.keys()].filter((i) => d.order[i]).forEach((i) => app.places.push({ text: d.places[i] || d.names[i],
+      kind: app.t("sit_site", { n: d.order[i] }) + " · " + c.plans[d.plan[i]].name, go: () => {
+        app.state.plan = document.getElementById("choose-plan").value = String(d.plan[i]);
+        app.update();
+        pick(i, true);
+      } }));
     zones.setFilter(() => false);
     app.update();
   };
