@@ -143,6 +143,24 @@ def test_on_a_phone_the_card_leaves_what_was_chosen_in_view(visit, name):
     assert 0 < at[1] < at[2] < at[0]
 
 
+@pytest.mark.parametrize("name", ["coverage.html", "nearest.html", "gaps.html", "compare.html"])
+def test_a_card_does_not_hide_what_it_is_about(visit, name):
+    page = visit(name)
+    for share in (0.3, 0.6, 0.9):
+        at, box = page.evaluate(
+            """(share) => { const a = BG.current, cell = a.layers.cells.centre(0), size = a.map.getSize();
+            a.closeCard();
+            a.map.setView(cell, 14, {animate: false});
+            a.map.panBy([size.x * (0.5 - share), 0], {animate: false});
+            a.pick(cell);
+            const map = a.map.getContainer().getBoundingClientRect(), p = a.map.latLngToContainerPoint(cell);
+            const card = document.getElementById("card").getBoundingClientRect();
+            return [[map.x + p.x, map.y + p.y], [card.left, card.top, card.right, card.bottom]]; }""",
+            share,
+        )
+        assert not (box[0] < at[0] < box[2] and box[1] < at[1] < box[3]), share
+
+
 @pytest.mark.parametrize("name", ["coverage.html", *PAGES, "shelters.html#view=fire", "index.html"])
 def test_marks_and_units_are_those_of_a_chinese_page(visit, name):
     page = visit(name)

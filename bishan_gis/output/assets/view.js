@@ -24,10 +24,15 @@
       return Math.max(0, map.getContainer().getBoundingClientRect().bottom - card.getBoundingClientRect().top);
     };
 
-    // Bring a place out from under the card.
+    // Bring a place out from under the card: upwards on a phone, else to the left of it.
     app.clear = (latlng) => {
-      const hidden = below(), room = map.getSize().y - hidden, y = map.latLngToContainerPoint(latlng).y;
-      if (hidden && y > room - 16) map.panBy([0, y - room / 2], { animate: false });
+      if (find("card").hidden || BG.printing) return;
+      const at = map.latLngToContainerPoint(latlng), hidden = below(), room = map.getSize().y - hidden;
+      if (hidden && at.y > room - 16) map.panBy([0, at.y - room / 2], { animate: false });
+      if (!wide()) return;
+      const [card, box] = [find("card"), map.getContainer()].map((e) => e.getBoundingClientRect());
+      const left = card.left - box.left - 16, under = at.x > left && at.x < card.right - box.left && at.y < card.bottom - box.top + 16;
+      if (under && left > 100) map.panBy([at.x - (app.covered().left + left) / 2, 0], { animate: false });
     };
 
     // The middle of the free part, as the map counts pixels.
