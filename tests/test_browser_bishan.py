@@ -80,3 +80,12 @@ def test_one_standard_and_one_number_for_each_service_everywhere(visit, results)
     page = visit("coverage.html")
     levels = page.evaluate("Object.fromEntries(BG.current.config.services.map((s) => [s.key, s.level]))")
     assert {k: v for k, v in levels.items() if v is not None} == own["level_min"].to_dict()
+
+
+def test_one_service_goes_by_its_own_name_in_the_legend_of_the_district(visit, results):
+    page = visit("district.html")
+    assert "医疗与养老" in page.inner_text("#legend")
+    page.select_option("#choose-service", "health_station")
+    legend = page.inner_text("#legend")
+    assert "医疗与养老" not in legend
+    assert results.services.loc["health_station", "zh"] in legend

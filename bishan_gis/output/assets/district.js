@@ -37,9 +37,11 @@
         { title: m.directions.length ? app.t("directions") : "", unit: app.t("people"), note: c.directionNote, rows: m.directions.filter((z) => m.scopeBars().includes(z)).map((z) => ({
           style: { fill: z.color }, text: z.name, value: fmt.people(z.people[0]) })) },
       ];
+      // A single service goes by its own name, in the colour of its family.
+      const one = c.services.find((s) => s.key === app.state.service);
       if (app.isOn("facilities")) sections.push({ title: app.t("facilities"), unit: app.t("places"),
         rows: [...shown].filter(([, n]) => n).map(([g, n]) => ({
-          style: { fill: k.groups[families.indexOf(g) % k.groups.length], shape: "dot" }, text: g, value: fmt.exact(n) })) });
+          style: { fill: k.groups[families.indexOf(g) % k.groups.length], shape: "dot" }, text: one ? one.name : g, value: fmt.exact(n) })) });
       if (app.isOn("control")) sections.unshift({ title: app.t("control_lines"), unit: "km²", rows: c.controlLines.map((x) => ({
         style: { stroke: x.stroke, shape: "dashed" }, text: x.name, value: fmt.area(x.area).replace(" km²", "") })) });
       if (app.isOn("landuse")) sections.unshift({ title: app.t("landuse"), unit: "km²", rows: c.landuse.map((x) => ({
