@@ -6,6 +6,7 @@ EPSG:4326. CGCS2000 and WGS84 are treated as equal (they differ by less than 1 m
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError as ProjError
 from pyproj.exceptions import ProjError as OperationError
 
-from bishan_gis.errors import CrsError
+from bishan_gis.errors import BishanGisWarning, CrsError
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -30,14 +31,17 @@ __all__ = [
     "reproject",
     "to_lonlat",
     "to_working",
+    "warn_stretched",
 ]
 
 WGS84 = CRS.from_epsg(4326)
 _MAX_SCALE_ERROR = 1e-3
+#: Of a network alone a systematic stretch up to this is let pass: equal-area systems of whole countries have it.
+_SAID_SCALE_ERROR = 1e-2
 
 
-def load_crs(text: str, *, where: str = "crs") -> CRS:
-    """Read a CRS from user text.
+def load_crs(text: CRS | str | int, *, where: str = "crs") -> CRS:
+    """Read a CRS from user text or a bare EPSG number; one that is read already stays as it is.
 
     Raises
     ------
@@ -152,15 +156,7 @@ def check_study_crs(crs: CRS, lonlat_bounds: tuple[float, float, float, float], 
     _check_metric_crs(crs, where=where)
     west, south, east, north = lonlat_bounds
     lon, lat = (west + east) / 2, (south + north) / 2
-    d = 0.01
-    x, y = to_working([lon, lon, lon], [lat - d, lat + d, lat], crs)
-    if not np.all(np.isfinite([*x, *y])):
-        scale = np.inf
-    else:
-        from pyproj import Geod
-
-        _, _, ground = Geod(ellps="WGS84").inv(lon, lat - d, lon, lat + d)
-        scale = float(np.hypot(x[1] - x[0], y[1] - y[0]) / ground)
+    scale = _scale(crs, lon, lat)
     if abs(scale - 1) > _MAX_SCALE_ERROR:
         raise CrsError(
             f"{where}: {crs.to_string()} 在研究区 ({lon:.2f}E, {lat:.2f}N) 长度变形 {abs(scale - 1):.2%},"
@@ -168,6 +164,63 @@ def check_study_crs(crs: CRS, lonlat_bounds: tuple[float, float, float, float], 
             f"{where}: {crs.to_string()} stretches lengths by {abs(scale - 1):.2%} at {lon:.2f}E {lat:.2f}N; "
             "choose a zone whose central meridian is near the study (Chongqing: EPSG:4544)",
         )
+
+
+def warn_stretched(crs: CRS, x: NDArray[np.float64], y: NDArray[np.float64], *, where: str) -> None:
+    """Warn when a metre of a CRS is off by more than 1 % in the middle of some places, as in the zone of elsewhere.
+
+    Parameters
+    ----------
+    crs : pyproj.CRS
+        The working CRS, metric.
+    x, y : ndarray of float64
+        Places in it [m].
+    where : str
+        What the reader knows the CRS as.
+
+    Warns
+    -----
+    BishanGisWarning
+        The CRS was made for somewhere else. A local system, of which PROJ does not know where it lies, passes.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     warn_stretched(load_crs("EPSG:4544"), np.array([616_000.0]), np.array([3_270_000.0]), where="crs")
+    >>> len(said)
+    0
+    """
+    try:
+        lon, lat = to_lonlat(np.mean(x), np.mean(y), crs)
+        if not (np.isfinite(lon) and np.isfinite(lat)):
+            return
+        scale = _scale(crs, float(lon), float(lat))
+    except (ProjError, OperationError):
+        return
+    if abs(scale - 1) > _SAID_SCALE_ERROR:
+        warnings.warn(
+            BishanGisWarning(
+                f"{where}: {crs.to_string()} 在数据所在处 ({lon:.2f}E, {lat:.2f}N) 长度变形 {abs(scale - 1):.1%}"
+                ",时间和面积随之有误;请选覆盖该处的坐标系",
+                f"{where}: {crs.to_string()} stretches lengths by {abs(scale - 1):.1%} where the data lies "
+                f"({lon:.2f}E, {lat:.2f}N), and times and areas with them; choose a system made for that place",
+            ),
+            stacklevel=3,
+        )
+
+
+def _scale(crs: CRS, lon: float, lat: float) -> float:
+    """Return the metres of a CRS for one on the ground, northward; infinite where it does not reach."""
+    d = 0.01
+    x, y = to_working([lon, lon, lon], [lat - d, lat + d, lat], crs)
+    if not np.all(np.isfinite([*x, *y])):
+        return np.inf
+    from pyproj import Geod
+
+    _, _, ground = Geod(ellps="WGS84").inv(lon, lat - d, lon, lat + d)
+    return float(np.hypot(x[1] - x[0], y[1] - y[0]) / ground)
 
 
 @lru_cache(maxsize=16)

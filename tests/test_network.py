@@ -13,8 +13,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from osm_xml import CRS_4544, EAST, LONLAT, NORTH, OsmXml, equal_networks
+from pyproj import CRS
 
-from bishan_gis.errors import CrsError, NoDataError, SchemaError
+from bishan_gis.errors import BishanGisWarning, CrsError, NoDataError, SchemaError
 from bishan_gis.network.build import build_network, network_from_osm
 from bishan_gis.network.convert import from_networkx, to_networkx
 from bishan_gis.network.elevation import with_elevation
@@ -185,6 +186,21 @@ def test_wrong_crs(data: OsmData) -> None:
         build_network(data, crs="EPSG:4326")
     with pytest.raises(CrsError, match="3857"):
         build_network(data, crs="EPSG:3857")
+
+
+def test_a_crs_of_elsewhere_is_said(data: OsmData) -> None:
+    """Finland's reaches Chongqing, and makes every street twice as long there."""
+    with pytest.warns(BishanGisWarning, match=r"crs: EPSG:3067 stretches lengths by \d\d\d?.\d%.*106\.\d\dE"):
+        away = build_network(data, crs="EPSG:3067")
+    here = build_network(data, crs=4544)
+    assert here.crs == CRS.from_epsg(4544)
+    assert away.edge_length_m.sum() > 1.5 * here.edge_length_m.sum()
+    for again in (
+        lambda: Network.from_edges(here.edges, crs=3067),
+        lambda: Network.from_networkx(here.to_networkx(), crs=3067),
+    ):
+        with pytest.warns(BishanGisWarning, match="EPSG:3067 stretches"):
+            assert again().crs == CRS.from_epsg(3067)
 
 
 def test_elevation(network: Network) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bishan_gis.crs import check_metric, load_crs, to_working
+from bishan_gis.crs import check_metric, load_crs, to_working, warn_stretched
 from bishan_gis.errors import CrsError, NoDataError
 from bishan_gis.network.controls import JunctionEdges, find_controls, forbidden_turns
 from bishan_gis.network.graph import STRUCTURES, Network
@@ -45,7 +45,7 @@ _HILBERT_LEVELS = 16
 def build_network(
     osm: OsmData,
     *,
-    crs: CRS | str,
+    crs: CRS | str | int,
     rules: Rules | None = None,
     extent: Polygon | MultiPolygon | None = None,
     kind: str = "observed",
@@ -58,7 +58,7 @@ def build_network(
     osm : OsmData
         What :func:`bishan_gis.sources.osm.load_osm` read; ways with ``highway`` and ``railway``, points
         with ``barrier``; for controls also points with ``highway``, ``railway`` and ``crossing``.
-    crs : pyproj.CRS or str
+    crs : pyproj.CRS, str or int
         Working CRS [m].
     rules : Rules, optional
         Who may pass; the walking rules of the package by default.
@@ -91,12 +91,17 @@ def build_network(
     CrsError
         The working CRS is not metric or does not reach the data.
 
+    Warns
+    -----
+    BishanGisWarning
+        The working CRS is that of another part of the world: lengths are off by more than 1 %.
+
     Notes
     -----
     Lengths are planar in `crs`. Parallel edges and loops are kept. An area (a square) is walked along its
     outline; outlines that exist only as relations are not streets.
     """
-    crs = load_crs(crs) if isinstance(crs, str) else crs
+    crs = load_crs(crs)
     rules = load_rules() if rules is None else rules
     controls = rules.mode != "walk" if controls is None else controls
     decided = apply_rules(osm.way_tags, rules)
@@ -185,7 +190,7 @@ def build_network(
 def network_from_osm(
     path: str | Path,
     *,
-    crs: CRS | str,
+    crs: CRS | str | int,
     rules: Rules | None = None,
     extent: Polygon | MultiPolygon | None = None,
     kind: str = "observed",
@@ -270,6 +275,8 @@ def _project(osm: OsmData, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.fl
             f"{osm.path}: {beyond} 个节点无法投影到 {crs.to_string()};请检查坐标系是否覆盖数据范围",
             f"{osm.path}: {beyond} nodes cannot be projected to {crs.to_string()}; check that it covers the data",
         )
+    if located.any():
+        warn_stretched(crs, x[located], y[located], where="crs")
     return x, y
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.crs import check_metric, load_crs
+from bishan_gis.crs import check_metric, load_crs, warn_stretched
 from bishan_gis.errors import CrsError, SchemaError
 from bishan_gis.network.build import hilbert_order, structure_code
 from bishan_gis.network.graph import CONTROLS, STRUCTURES, Network
@@ -128,7 +128,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph:
     return graph
 
 
-def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode: str | None = None) -> Network:
+def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | int | None = None, mode: str | None = None) -> Network:
     """Return an osmnx graph as a network.
 
     Parameters
@@ -138,7 +138,7 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode:
         in the graph's ``crs``; simplified, consolidated or not. Two opposite edges of one way and one shape become
         one street open both ways; of a graph without directions (``osmnx.convert.to_undirected``, ``networkx.Graph``)
         every street is, whatever its ``oneway`` says.
-    crs : pyproj.CRS or str, optional
+    crs : pyproj.CRS, str or int, optional
         Working CRS of the network [m]; that of the graph where left out, which must then be projected.
     mode : str, optional
         Mode of travel the streets are for, which must be that of the profile: ``walk``, ``cycle``, ``drive``. Left
@@ -170,6 +170,11 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode:
         Nodes without numbers for ``x, y``; edges without ``length``, or with one that is not a number, negative, or 0
         though the line is longer; geometries that are no lines; only some edges with ``speed_kph``.
 
+    Warns
+    -----
+    BishanGisWarning
+        The working CRS is that of another part of the world: distances in it are off by more than 1 %.
+
     Examples
     --------
     >>> import networkx as nx
@@ -184,12 +189,13 @@ def from_networkx(graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode:
     check_mode(given := graph.graph.get("mode", "walk") if mode is None else mode, where="mode")
     mode, island_m = str(given), graph_island_m(graph)
     drawn = load_crs(str(graph.graph["crs"]), where="graph.crs")
-    crs = _working_crs(graph, drawn) if crs is None else load_crs(crs) if isinstance(crs, str) else crs
+    crs = _working_crs(graph, drawn) if crs is None else load_crs(crs)
     _check_metric_crs(crs)
     there = _transformer(drawn, crs)
     names = list(graph.nodes)
     data = [graph.nodes[n] for n in names]
     x, y = _move(there, np.array([d["x"] for d in data], float), np.array([d["y"] for d in data], float))
+    warn_stretched(crs, x, y, where="crs")
     # Where osmnx consolidated intersections, nodes have new names, and lists of what they had before.
     consolidated = any("osmid_original" in d for d in data)
     own = [{} if consolidated else d for d in data]

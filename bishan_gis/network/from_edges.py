@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.crs import check_metric, load_crs
+from bishan_gis.crs import check_metric, load_crs, warn_stretched
 from bishan_gis.errors import CrsError, InputError, NoDataError, SchemaError
 from bishan_gis.network.build import hilbert_order
 from bishan_gis.network.graph import STRUCTURES, Network
@@ -29,7 +29,7 @@ _ONEWAY = {"yes": 1, "true": 1, "1": 1, "1.0": 1, "no": 0, "false": 0, "0": 0, "
 def network_from_edges(
     edges: gpd.GeoDataFrame,
     *,
-    crs: CRS | str | None = None,
+    crs: CRS | str | int | None = None,
     mode: str = "walk",
     tolerance_m: float = 0.0,
     split: bool = False,
@@ -46,7 +46,7 @@ def network_from_edges(
         (mean speed driven, used as it is: about 0.8 of a limit [km/h], for all roads or none), ``structure``
         (``bridge, tunnel, steps`` or nothing), ``highway, name`` (texts), ``kind`` (``observed`` ...), ``way`` (whole
         numbers, the row number where left out).
-    crs : pyproj.CRS or str, optional
+    crs : pyproj.CRS, str or int, optional
         Working CRS [m]; that of the table where left out.
     mode : str
         Mode of travel the roads are for: ``walk``, ``cycle``, ``drive``.
@@ -79,6 +79,11 @@ def network_from_edges(
     SchemaError
         Geometries that are missing, empty, not lines or of several parts, coordinates that are not numbers, values of
         a column that are not understood: all are named at once with their number.
+
+    Warns
+    -----
+    BishanGisWarning
+        The working CRS is that of another part of the world: lengths are off by more than 1 %.
 
     Notes
     -----
@@ -116,7 +121,7 @@ def network_from_edges(
             f"edges: {len(edges)} roads without a CRS; use set_crs",
         )
     if crs is not None:
-        crs = load_crs(crs) if isinstance(crs, str) else crs
+        crs = load_crs(crs)
         lines = gpd.GeoSeries(lines, crs=edges.crs).to_crs(crs).to_numpy()
     working: CRS = edges.crs if crs is None else crs
     check_metric(gpd.GeoSeries([], crs=working), where="edges")
@@ -129,6 +134,7 @@ def network_from_edges(
             f"edges: {lost} 个顶点无法投影到 {working.to_string()};请检查坐标系",
             f"edges: {lost} vertices cannot be projected to {working.to_string()}; check the CRS",
         )
+    warn_stretched(working, xy[:, 0], xy[:, 1], where="edges")
     node, xy = _meet(xy, row, tolerance_m, split=split)
     new = np.ones(len(row), dtype=bool)
     new[1:] = (row[1:] != row[:-1]) | (xy[1:] != xy[:-1]).any(axis=1)

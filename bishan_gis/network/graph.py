@@ -146,7 +146,7 @@ class Network:
         cls,
         path: str | Path,
         *,
-        crs: CRS | str,
+        crs: CRS | str | int,
         mode: str = "walk",
         rules: Rules | None = None,
         extent: Polygon | MultiPolygon | None = None,
@@ -160,7 +160,7 @@ class Network:
         ----------
         path : str or pathlib.Path
             ``.osm.pbf``, ``.osm``, ``.osm.gz`` or ``.osm.bz2``.
-        crs : pyproj.CRS or str
+        crs : pyproj.CRS, str or int
             Working CRS [m].
         mode : str
             ``walk``, ``cycle`` or ``drive``: whose rules of the package decide.
@@ -202,14 +202,16 @@ class Network:
         )
 
     @classmethod
-    def from_networkx(cls, graph: nx.MultiDiGraph, *, crs: CRS | str | None = None, mode: str | None = None) -> Network:
+    def from_networkx(
+        cls, graph: nx.MultiDiGraph, *, crs: CRS | str | int | None = None, mode: str | None = None
+    ) -> Network:
         """Return an osmnx graph as a network.
 
         Parameters
         ----------
         graph : networkx.MultiDiGraph
             As osmnx makes it, simplified or not, projected or in degrees.
-        crs : pyproj.CRS or str, optional
+        crs : pyproj.CRS, str or int, optional
             Working CRS [m]; that of the graph where left out, which must then be projected.
         mode : str, optional
             Mode of travel the streets are for: ``walk``, ``cycle``, ``drive``; what the graph says where left out.
@@ -233,7 +235,7 @@ class Network:
         cls,
         edges: gpd.GeoDataFrame,
         *,
-        crs: CRS | str | None = None,
+        crs: CRS | str | int | None = None,
         mode: str = "walk",
         tolerance_m: float = 0.0,
         split: bool = False,
@@ -246,7 +248,7 @@ class Network:
         ----------
         edges : geopandas.GeoDataFrame
             One LineString per road; optional columns ``oneway, speed_kmh, structure, highway, name, kind, way``.
-        crs : pyproj.CRS or str, optional
+        crs : pyproj.CRS, str or int, optional
             Working CRS [m]; that of the table where left out.
         mode : str
             Mode of travel the roads are for.
