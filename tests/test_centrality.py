@@ -84,6 +84,10 @@ def test_the_number_of_threads_changes_nothing_and_sources_can_be_chosen(helsink
     assert few.nodes.loc[5, "farness_s"] == one.nodes.loc[5, "farness_s"]
     with pytest.raises(InputError, match="1 are not nodes"):
         network_centrality(network, costs, cutoff_s=600, sources=np.array([-1]))
+    # As numbers a mask would be nodes 0 and 1, and 5.5 node 5.
+    for mask in (np.arange(network.n_nodes) == 5, np.array([5.5])):
+        with pytest.raises(InputError, match="turn a mask into rows"):
+            network_centrality(network, costs, cutoff_s=600, sources=mask)
     with pytest.raises(InputError, match="cutoff_s"):
         network_centrality(network, costs, cutoff_s=0)
 

@@ -204,8 +204,8 @@ def network_centrality(
     cutoff_s : float
         Longest trip that counts, inclusive [s]; ``inf`` for all.
     sources : ndarray of int, optional
-        Nodes where trips start; all where left out. Figures of nodes that are no source are NaN but for betweenness,
-        which then counts the trips from the sources alone.
+        Nodes where trips start, as rows of ``network.nodes``; all where left out. Figures of nodes that are no source
+        are NaN but for betweenness, which then counts the trips from the sources alone.
     threads : int
         Parts searched at the same time.
     progress : callable or bool, optional
@@ -220,7 +220,7 @@ def network_centrality(
     Raises
     ------
     InputError
-        The cutoff is not positive, or a source is not a node.
+        The cutoff is not positive, or a source is not a node, such as a value of a mask.
 
     Notes
     -----
@@ -250,7 +250,14 @@ def network_centrality(
     check_whole(threads=threads)
     check_positive(cutoff_s=1.0 if cutoff_s == np.inf else cutoff_s)
     n = network.n_nodes
-    chosen = np.arange(n) if sources is None else np.unique(np.asarray(sources, dtype=np.int64))
+    given = np.arange(n) if sources is None else np.asarray(sources)
+    if given.size and given.dtype.kind not in "iu":
+        raise InputError(
+            f"sources: 须为节点的行号 (整数),现为 {given.dtype};布尔掩码请用 numpy.flatnonzero 换成行号",
+            f"sources: must be rows of network.nodes (whole numbers), they are {given.dtype}; turn a mask into rows "
+            "with numpy.flatnonzero",
+        )
+    chosen = np.unique(given.astype(np.int64))
     wrong = int(((chosen < 0) | (chosen >= n)).sum())
     if wrong:
         raise InputError(
