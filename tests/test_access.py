@@ -12,9 +12,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from toy import EAST, NORTH, grid_network, make_network
 
+import bishan_gis as bg
 from bishan_gis.access.nearest import nearest_cost
 from bishan_gis.access.service_area import facility_circles, union_areas
 from bishan_gis.access.time_grid import build_time_grid
+from bishan_gis.errors import InputError
 from bishan_gis.network.costs import BLOCKED, SpeedProfile, edge_costs, load_profile
 from bishan_gis.network.search import search_nearest
 from bishan_gis.network.snap import snap_points
@@ -141,6 +143,26 @@ def test_links_lie_by_tail_head_and_cost(n, most):
     order = np.lexsort((cost, head, tail))
     for mine, told in ((star.target, head), (star.cost_ms, cost), (np.repeat(np.arange(n), np.diff(star.start)), tail)):
         np.testing.assert_array_equal(mine, told[order])
+
+
+def test_costs_of_something_else_are_named(town):
+    """What every search takes first: a profile, the name of one or the costs of another network in place of costs."""
+    origins, points = _origins(("A", 0, 0)), _points(("c1", "clinic", 200, 0))
+    searches = [
+        lambda network, costs: nearest_cost(network, costs, origins, points, direction="from"),
+        lambda network, costs: bg.k_nearest(network, costs, origins, points, k=1),
+        lambda network, costs: bg.travel_matrix(network, costs, origins, points, cutoff_s=900),
+        lambda network, costs: bg.reachable(network, costs, origins, points.assign(beds=1), cutoffs_s=[900]),
+        lambda network, costs: bg.service_areas(network, costs, origins, cutoffs_s=[900]),
+        lambda network, costs: bg.network_centrality(network, costs, cutoff_s=900),
+    ]
+    for search in searches:
+        with pytest.raises(InputError, match=r"costs: must be what edge_costs\(network, profile\) gives, it is a Sp"):
+            search(town, METRE_A_SECOND)
+        with pytest.raises(InputError, match=r"another network \(\d+ edges, 9 nodes; this one has 4 and 5\)"):
+            search(town, edge_costs(grid_network(3), METRE_A_SECOND))
+    with pytest.raises(InputError, match=r"profile: must be a SpeedProfile, it is a str; use load_profile\('child'\)"):
+        edge_costs(town, "child")
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,6 +12,7 @@ import pandas as pd
 from bishan_gis.access.matrix import check_positive
 from bishan_gis.access.place_tables import check_whole, whole_ms
 from bishan_gis.errors import InputError
+from bishan_gis.network.cost_checks import check_costs
 from bishan_gis.network.costs import BLOCKED
 from bishan_gis.network.jit import njit
 from bishan_gis.network.star import NOT_REACHED
@@ -247,6 +248,7 @@ def network_centrality(
     >>> network_centrality(net, walk, cutoff_s=60).nodes["betweenness"].sum()
     np.float64(0.0)
     """
+    check_costs(network, costs)
     check_whole(threads=threads)
     check_positive(cutoff_s=1.0 if cutoff_s == np.inf else cutoff_s)
     n = network.n_nodes

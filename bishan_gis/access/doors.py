@@ -13,6 +13,7 @@ from bishan_gis.access.nearest import offset_column
 from bishan_gis.access.place_tables import number_ids, place_table, snap_table, whole_ms
 from bishan_gis.access.time_grid import TimeGrid, build_time_grid
 from bishan_gis.errors import InputError
+from bishan_gis.network.cost_checks import check_costs
 from bishan_gis.network.search import search_bounded
 from bishan_gis.network.snap import OFF_NETWORK, Snaps
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces, Seeds, StarGraph, by_edge, leg_costs, snap_seeds
@@ -94,21 +95,22 @@ def check_cutoffs(cutoffs_s: Sequence[float]) -> list[float]:
     return ends
 
 
-def turn_costs(costs: EdgeCosts, direction: str) -> EdgeCosts:
+def turn_costs(network: Network, costs: EdgeCosts, direction: str) -> EdgeCosts:
     """Return the costs over which a search to a place gives what is asked for.
 
     Parameters
     ----------
-    costs : EdgeCosts
-        What the streets cost.
+    network, costs : Network, EdgeCosts
+        Streets and what they cost.
     direction : str
         ``to``: the time from everywhere to the place; ``from``: from the place to everywhere.
 
     Raises
     ------
     InputError
-        Another direction.
+        Another direction, or the costs are not those of the network.
     """
+    check_costs(network, costs)
     if direction not in ("to", "from"):
         raise InputError(
             f"direction = {direction!r};应为 'to' (到达设施) 或 'from' (从设施出发)",

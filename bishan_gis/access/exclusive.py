@@ -172,7 +172,7 @@ def exclusive_areas(
     import shapely
 
     ends = check_cutoffs(cutoffs_s)
-    turned = turn_costs(costs, direction)
+    turned = turn_costs(network, costs, direction)
     doors = read_doors(network, turned, facilities, max_snap_m=max_snap_m, key="facility_id", where="facilities")
     living = _read_people(network, turned, people, max_snap_m)
     together = Doors(doors.ids[:1], np.zeros_like(doors.owner), doors.snaps, doors.offset_ms)
@@ -299,7 +299,7 @@ def overlaps(
     ends = check_cutoffs(cutoffs_s)
     if most < 1:
         raise InputError(f"most = {most};应不小于 1", f"most = {most}; it must be 1 or more")
-    turned = turn_costs(costs, direction)
+    turned = turn_costs(network, costs, direction)
     doors = read_doors(network, turned, facilities, max_snap_m=max_snap_m, key="facility_id", where="facilities")
     living = _read_people(network, turned, people, max_snap_m)
     searcher, boxes = Searcher(network, turned, doors, ends[-1]), edge_boxes(network)

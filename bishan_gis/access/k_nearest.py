@@ -293,7 +293,7 @@ def k_nearest(
     """
     check_whole(k=k, threads=threads)
     check_least_0(search_s=search_s)
-    costs = trip_costs(costs, direction)
+    costs = trip_costs(network, costs, direction)
     origins = place_table(network, origins, ["origin_id"], where="origins", unique=True)
     access_points = place_table(network, access_points, ["facility_id", "service"], where="access_points")
     o_snaps = snap_table(network, costs, origins, max_snap_m=max_snap_m, where="origins")

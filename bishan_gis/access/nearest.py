@@ -9,6 +9,7 @@ import pandas as pd
 
 from bishan_gis.access.place_tables import check_least_0, number_ids, place_table, snap_table
 from bishan_gis.errors import InputError, SchemaError
+from bishan_gis.network.cost_checks import check_costs
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.scipy_search import choose_engine, nearest_on_edges_by_scipy, search_nearest_by_scipy
 from bishan_gis.network.search import nearest_on_edges, search_nearest
@@ -75,21 +76,22 @@ class NearestResult:
         return late.groupby(t["service"]).mean().astype(float).rename("edge_share")
 
 
-def trip_costs(costs: EdgeCosts, direction: str) -> EdgeCosts:
+def trip_costs(network: Network, costs: EdgeCosts, direction: str) -> EdgeCosts:
     """Return the costs to search over so that the cost "to" a place is that of the trip wanted.
 
     Parameters
     ----------
-    costs : EdgeCosts
-        What the streets cost the traveller.
+    network, costs : Network, EdgeCosts
+        Streets and what they cost the traveller.
     direction : str
         ``to``: origins travel to facilities; ``from``: facilities travel to origins (fire engines, deliveries).
 
     Raises
     ------
     InputError
-        `direction` is neither.
+        `direction` is neither, or the costs are not those of the network.
     """
+    check_costs(network, costs)
     if direction not in ("to", "from"):
         raise InputError(
             f"direction = {direction!r} 无效;可用: to (前往设施), from (由设施出发)",
@@ -215,7 +217,8 @@ def nearest_cost(
     CrsError
         Points without a CRS, or ``x, y`` beside a geometry in another CRS.
     InputError
-        No such direction or engine; `search_s` is below 0, `max_snap_m` not above 0, or not numbers.
+        No such direction or engine; the costs are not those of the network; `search_s` is below 0, `max_snap_m` not
+        above 0, or not numbers.
 
     Warns
     -----
@@ -245,7 +248,7 @@ def nearest_cost(
     [['A', 240.0, 'beyond_cutoff'], ['B', 150.0, 'reached']]
     """
     slow = choose_engine(engine) == "scipy"
-    costs = trip_costs(costs, direction)
+    costs = trip_costs(network, costs, direction)
     check_least_0(search_s=search_s)
     origins = place_table(network, origins, ["origin_id"], where="origins", unique=True)
     access_points = place_table(network, access_points, ["facility_id", "service"], where="access_points")

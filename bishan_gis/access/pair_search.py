@@ -223,7 +223,7 @@ def prepare_pairs(
         A column is missing, origin ids repeat, an id or a coordinate is missing, an offset or a parameter is wrong.
     """
     slow = choose_engine(engine) == "scipy"
-    costs = trip_costs(costs, direction)
+    costs = trip_costs(network, costs, direction)
     check_least_0(cutoff_s=cutoff_s)
     origins = place_table(network, origins, ["origin_id"], where="origins", unique=True)
     destinations = place_table(network, destinations, ["facility_id"], where="destinations")

@@ -189,7 +189,7 @@ def reachable(
     ends = _cutoffs(cutoffs_s)
     check_whole(threads=threads)
     limits = np.array([whole_ms(c) for c in ends], dtype=np.int64)
-    costs = trip_costs(costs, direction)
+    costs = trip_costs(network, costs, direction)
     decays = dict(decay) if isinstance(decay, Mapping) else {} if decay is None else {"decay": decay}
     weights = _weights(decays, int(limits[-1])) if decays else None
 

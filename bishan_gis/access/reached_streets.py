@@ -192,7 +192,7 @@ def reached_streets(
     import shapely
 
     ends = check_cutoffs(cutoffs_s)
-    turned = turn_costs(costs, direction)
+    turned = turn_costs(network, costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=dissolve)
     searcher = Searcher(network, turned, doors, ends[-1])
     own = local()

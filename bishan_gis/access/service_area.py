@@ -329,7 +329,7 @@ def service_areas(
 
     check_whole(threads=threads)
     ends = check_cutoffs(cutoffs_s)
-    turned = turn_costs(costs, direction)
+    turned = turn_costs(network, costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=dissolve)
     searcher = Searcher(network, turned, doors, ends[-1])
     boxes, speed = edge_boxes(network), turned.profile.leg_speed_ms

@@ -82,7 +82,7 @@ def travel_time_surface(
     45.0
     """
     (end,) = check_cutoffs([cutoff_s])
-    turned = turn_costs(costs, direction)
+    turned = turn_costs(network, costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=True, warn=False)
     searcher = Searcher(network, turned, doors, end)
     boxes, arrays = edge_boxes(network), searcher.arrays()

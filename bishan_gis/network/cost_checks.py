@@ -12,10 +12,10 @@ from bishan_gis.errors import BishanGisWarning, InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bishan_gis.network.costs import SpeedProfile
+    from bishan_gis.network.costs import EdgeCosts, SpeedProfile
     from bishan_gis.network.graph import Network
 
-__all__ = ["MOST_MS", "check_times", "check_traveller"]
+__all__ = ["MOST_MS", "check_costs", "check_times", "check_traveller"]
 
 #: Longest time of a link that a search can count [ms]: 596 hours.
 MOST_MS = 2**31 - 2
@@ -34,13 +34,19 @@ def check_traveller(network: Network, profile: SpeedProfile) -> None:
     Raises
     ------
     InputError
-        The modes differ: other streets are open to walkers than to cars.
+        The modes differ: other streets are open to walkers than to cars. Or it is no profile, but the name of one.
 
     Warns
     -----
     BishanGisWarning
         The rules differ: where fire engines may pass, cars may not.
     """
+    if not hasattr(profile, "speed_kmh"):
+        name = profile if isinstance(profile, str) else "adult"
+        raise InputError(
+            f"profile: 须为 SpeedProfile,现为 {type(profile).__name__};请用 load_profile({name!r})",
+            f"profile: must be a SpeedProfile, it is a {type(profile).__name__}; use load_profile({name!r})",
+        )
     if network.mode != profile.mode:
         raise InputError(
             f"路网用于 {network.mode}, 速度类型 {profile.name} 用于 {profile.mode};请以 mode={profile.mode!r} 构建路网,"
@@ -58,6 +64,37 @@ def check_traveller(network: Network, profile: SpeedProfile) -> None:
                 f"build it with load_rules(mode={profile.mode!r}, table={profile.rules!r})",
             ),
             stacklevel=3,
+        )
+
+
+def check_costs(network: Network, costs: EdgeCosts) -> None:
+    """Raise where what is given as costs is none, or was made for another network.
+
+    Parameters
+    ----------
+    network : Network
+        Streets.
+    costs : EdgeCosts
+        What they should cost.
+
+    Raises
+    ------
+    InputError
+        It is a profile, a network or the like, or there are costs for other edges or nodes.
+    """
+    if not hasattr(costs, "forward_ms"):
+        kind = type(costs).__name__
+        raise InputError(
+            f"costs: 须为 edge_costs(network, profile) 的结果,现为 {kind}",
+            f"costs: must be what edge_costs(network, profile) gives, it is a {kind}",
+        )
+    mine, theirs = (network.n_edges, network.n_nodes), (len(costs.forward_ms), costs.states.n_nodes)
+    if mine != theirs:
+        raise InputError(
+            f"costs: 属于另一路网 ({theirs[0]:,} 条路段, {theirs[1]:,} 个节点; 本路网 {mine[0]:,} 条, {mine[1]:,} 个);"
+            "请对本路网调用 edge_costs",
+            f"costs: those of another network ({theirs[0]:,} edges, {theirs[1]:,} nodes; this one has {mine[0]:,} and "
+            f"{mine[1]:,}); call edge_costs for this one",
         )
 
 
