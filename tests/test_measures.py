@@ -206,6 +206,21 @@ def test_all_problems_at_once():
         assert part in said
 
 
+def test_ids_that_do_not_meet_are_shown_beside_those_that_are_known():
+    """The commonest mistake: a table's own rows, or numbers read as text, in place of the ids."""
+    rows = MATRIX.assign(to_id=MATRIX["to_id"].map({"f": 0, "g": 1}))
+    texts = SEATS.set_axis(["0", "1"])
+    for supply, held in ((texts, "the index of supply has '0', '1'"), (SEATS[:0], "supply is empty")):
+        with pytest.raises(SchemaError, match=rf"missing or unknown to_id \(0, 1\); {held}"):
+            fca.two_step(rows, supply, PEOPLE, cutoff_s=900)
+    with pytest.raises(SchemaError, match=r"from_id .*the index of demand has 0, 1, 2: it must hold the same"):
+        fca.two_step(MATRIX, SEATS, PEOPLE.reset_index(drop=True), cutoff_s=900)
+    with pytest.raises(SchemaError, match=r"\| supply: 1 values .*numeric \(g\), 1 ids repeat \(f\);"):
+        fca.two_step(MATRIX, pd.Series([1, 2, -1], index=["f", "f", "g"]), PEOPLE, cutoff_s=900)
+    with pytest.raises(SchemaError, match=r"people lacks 4: 'A', 'B', 'C', 'D'\)"):
+        bg.gini(PEOPLE, PEOPLE.reset_index(drop=True))
+
+
 @pytest.mark.parametrize(
     "ids",
     [

@@ -263,7 +263,8 @@ def reach_diversity(
     [[1.0, 2, 'mixed'], [nan, 0, 'empty']]
     """
     check_positive(cutoff_s=cutoff_s)
-    pairs = match_pairs(travel_matrix, origins=origins, destinations=services.index, cost=cost)
+    holders = ("origins", "services")
+    pairs = match_pairs(travel_matrix, origins=origins, destinations=services.index, cost=cost, holders=holders)
     names = sorted(services.dropna().unique()) if classes is None else list(classes)
     kind = pd.Index(names).get_indexer(pd.Index(services))[pairs.destination]
     near = (pairs.cost <= cutoff_s) & (kind >= 0)

@@ -35,9 +35,13 @@ def _align(column: pd.Series, index: pd.Index, where: str, *, more: bool = False
         return column
     at = column.index.get_indexer(index) if column.index.is_unique else np.array([-1])
     if (at < 0).any() or (len(column) != len(index) and not more):
+        lost = index.difference(column.index, sort=False).tolist()
+        some = ", ".join(repr(i) for i in lost[:5])
         raise SchemaError(
-            f"{where} 与 values 的标识须一致且不重复 ({len(column)} 与 {len(index)} 行)",
-            f"{where} and values must have the same ids, each once ({len(column)} and {len(index)} rows)",
+            f"{where} 与 values 的标识须一致且不重复 ({len(column)} 与 {len(index)} 行"
+            f"{f';{where} 缺 {len(lost)} 个: {some}' if lost else ''})",
+            f"{where} and values must have the same ids, each once ({len(column)} and {len(index)} rows"
+            f"{f'; {where} lacks {len(lost)}: {some}' if lost else ''})",
         )
     return column.iloc[at]
 

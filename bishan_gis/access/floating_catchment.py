@@ -20,7 +20,7 @@ One table of people by age, one service for each age: the nursery is shared by t
 ...     two_step(matrix, pd.Series({"f": None}, dtype=float), people["age_0_2"], cutoff_s=900)
 ... except SchemaError as error:
 ...     error.message("en")
-'supply: 1 values missing, negative or not numeric, 0 ids repeat'
+'supply: 1 values missing, negative or not numeric (f); complete or drop them'
 """
 
 from __future__ import annotations

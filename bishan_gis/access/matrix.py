@@ -53,6 +53,20 @@ def _shown(ids: pd.Series) -> str:
     return ", ".join(str(i) for i in ids.unique()[:5])
 
 
+def _strangers(lost: pd.Series, name: str, known: pd.Index, holder: str) -> tuple[str, str]:
+    """Say which ids are not known, and how those look that are: text in quotes, so that '1' is told from 1."""
+    n, shown = len(lost), _shown(lost)
+    if len(known):
+        held = ", ".join(repr(i) for i in known[:3].tolist())
+        held_zh, held_en = f"{holder} 的索引形如 {held}", f"the index of {holder} has {held}"
+    else:
+        held_zh, held_en = f"{holder} 为空", f"{holder} is empty"
+    return (
+        f"{name} 有 {n} 行的标识缺失或未知 ({shown});{held_zh},须为同一标识、同一类型",
+        f"{n} rows with a missing or unknown {name} ({shown}); {held_en}: it must hold the same ids, of the same type",
+    )
+
+
 def _positions(ids: pd.Series, known: pd.Index) -> NDArray[np.int32]:
     """Return the position of each id in `known`, -1 where it is not; each distinct id is looked up once."""
     if isinstance(ids.dtype, pd.CategoricalDtype):
@@ -99,6 +113,7 @@ def match_pairs(
     destinations: pd.Index | None = None,
     cost: str = "cost_s",
     by_origin: bool = True,
+    holders: tuple[str, str] = ("origins", "supply"),
 ) -> Pairs:
     """Check a travel matrix and turn its ids into positions.
 
@@ -114,6 +129,8 @@ def match_pairs(
         Whether the pairs must be sorted by origin and destination. If not, pairs that come sorted by destination and
         origin stay so: enough for sums, which meet the pairs of an origin, and those of a destination, in the same
         order either way.
+    holders : (str, str)
+        What the reader knows the tables as whose ids are `origins` and `destinations`.
 
     Returns
     -------
@@ -156,7 +173,7 @@ def match_pairs(
         problems.append((f"{cost} 有 {negative} 个负值", f"{negative} negative values in {cost}"))
     ends: list[NDArray[np.int32]] = []
     indexes: list[pd.Index] = []
-    for name, given in (("from_id", origins), ("to_id", destinations)):
+    for name, given, holder in zip(("from_id", "to_id"), (origins, destinations), holders, strict=True):
         known = _known(travel_matrix[name]) if given is None else given
         if not isinstance(known, pd.Index):  # an index stays the one that remembers whether its ids repeat
             known = pd.Index(known)
@@ -167,13 +184,7 @@ def match_pairs(
         at = _positions(ids, known)
         lost = at < 0
         if lost.any():
-            shown = _shown(ids[lost])
-            problems.append(
-                (
-                    f"{name} 有 {int(lost.sum())} 行的标识缺失或未知 ({shown})",
-                    f"{int(lost.sum())} rows with a missing or unknown {name} ({shown})",
-                )
-            )
+            problems.append(_strangers(ids[lost], name, known, holder))
         ends.append(at)
         indexes.append(known)
     origin, destination = ends
@@ -263,12 +274,23 @@ def match_amounts(amounts: pd.Series, *, where: str) -> NDArray[np.float64]:
         )
     numeric = pd.api.types.is_numeric_dtype(amounts.dtype)
     values = amounts.to_numpy(dtype=np.float64, na_value=np.nan) if numeric else np.full(len(amounts), np.nan)
-    odd = int((~np.isfinite(values) | (values < 0)).sum())
-    twice = 0 if amounts.index.is_unique else int(amounts.index.duplicated().sum())
-    if odd or twice:
+    problems: list[tuple[str, str]] = []
+    odd = ~np.isfinite(values) | (values < 0)
+    if odd.any():
+        n, shown = int(odd.sum()), _shown(amounts.index[odd].to_series())
+        problems.append(
+            (
+                f"{n} 个值缺失、为负或不是数值 ({shown})",
+                f"{n} values missing, negative or not numeric ({shown})",
+            )
+        )
+    if not amounts.index.is_unique:
+        again = amounts.index[amounts.index.duplicated()].to_series()
+        problems.append((f"{len(again)} 个标识重复 ({_shown(again)})", f"{len(again)} ids repeat ({_shown(again)})"))
+    if problems:
         raise SchemaError(
-            f"{where}: {odd} 个值缺失、为负或不是数值,{twice} 个标识重复",
-            f"{where}: {odd} values missing, negative or not numeric, {twice} ids repeat",
+            f"{where}: {','.join(zh for zh, _ in problems)};请补全或删去",
+            f"{where}: {', '.join(en for _, en in problems)}; complete or drop them",
         )
     return values
 
@@ -312,7 +334,14 @@ def match_sides(
     ([0], [30.0], [10.0, 20.0])
     """
     capacity, people = match_amounts(supply, where="supply"), match_amounts(demand, where="demand")
-    pairs = match_pairs(travel_matrix, origins=demand.index, destinations=supply.index, cost=cost, by_origin=by_origin)
+    pairs = match_pairs(
+        travel_matrix,
+        origins=demand.index,
+        destinations=supply.index,
+        cost=cost,
+        by_origin=by_origin,
+        holders=("demand", "supply"),
+    )
     return pairs, capacity, people
 
 

@@ -143,6 +143,7 @@ def build_case(
         destinations=pd.Index(candidates["candidate_id"]),
         cost=cost,
         by_origin=False,
+        holders=("demand", "candidates"),
     )
     at = pd.Index(sites["candidate_id"]).get_indexer(pairs.destinations)[pairs.destination]
     origin, at, seconds = (a[at >= 0] for a in (pairs.origin.astype(np.int64), at, pairs.cost))
