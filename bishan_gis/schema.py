@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bishan_gis.errors import MissingColumnError, SchemaError
+from bishan_gis.errors import InputError, MissingColumnError, SchemaError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,7 @@ __all__ = [
     "STATUS",
     "UNIT_KINDS",
     "check_columns",
+    "check_listed",
     "check_unique",
     "nearest_name",
     "weakest_kind",
@@ -76,7 +77,15 @@ def check_columns(table: pd.DataFrame, required: Sequence[str], *, where: str) -
     ------
     MissingColumnError
         One or more columns are missing.
+    InputError
+        It is no table, such as a result that holds one.
     """
+    if not hasattr(table, "columns"):
+        kind = type(table).__name__
+        zh, en = (";请用其 .table", "; use its .table") if hasattr(table, "table") else ("", "")
+        raise InputError(
+            f"{where}: 须为 DataFrame,现为 {kind}{zh}", f"{where}: must be a DataFrame; it is a {kind}{en}"
+        )
     missing = [c for c in required if c not in table.columns]
     if not missing:
         return
@@ -93,6 +102,32 @@ def check_columns(table: pd.DataFrame, required: Sequence[str], *, where: str) -
         f"{where}: 缺少列 {'、'.join(missing)};现有列: {shown}{hint_zh} {do[0]}",
         f"{where}: missing column {', '.join(missing)}; columns present: {shown}{hint_en} {do[1]}",
     )
+
+
+def check_listed(**values: object) -> None:
+    """Raise when several things may be given and one alone is, not in a list; a text would be read letter by letter.
+
+    Parameters
+    ----------
+    **values : object
+        Parameters by name.
+
+    Raises
+    ------
+    InputError
+        One or more are a text, or nothing one can go through; all are named at once.
+
+    Examples
+    --------
+    >>> try:
+    ...     check_listed(services="nursery", cutoffs_s=[300])
+    ... except InputError as error:
+    ...     error.message("en")
+    "give a list: services = ['nursery']"
+    """
+    wrong = [f"{n} = [{v!r}]" for n, v in values.items() if isinstance(v, str) or not isinstance(v, Iterable)]
+    if wrong:
+        raise InputError(f"须为列表: {'、'.join(wrong)}", f"give a list: {', '.join(wrong)}")
 
 
 def check_unique(values: pd.Series, *, where: str) -> None:

@@ -594,6 +594,8 @@ def test_bad_tables_are_named():
 def test_bad_selections_are_all_named_at_once(toy_results):
     with pytest.raises(InputError, match=r"service kindergarden.*level 7 .*zone Nowhere"):
         find_gaps(toy_results, services=["kindergarden"], levels=[7], zones=["Nowhere"])
+    with pytest.raises(InputError, match=r"a list: services = \['kindergarten'\], levels = \[15\]"):
+        find_gaps(toy_results, services="kindergarten", levels=15)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -309,6 +310,9 @@ def test_against_dense_formulas():
     np.testing.assert_allclose(centred, 0, atol=1e-9)
 
 
+ANSWER = {"origin_id": "A", "service": "x", "value": 60.0, "status": "reached", "unknown_from_s": NAN}
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
@@ -316,6 +320,11 @@ def test_against_dense_formulas():
         (lambda m: bg.gravity(m, supply=pd.Series({"x": 1.0}), origins=["A"], decay="linear"), "function of costs"),
         (lambda m: bg.cost_to_reach(m.drop(columns="cost_s"), pd.Series({"x": 1.0}), amount=1), "Rename the columns"),
         (lambda _: bg.open_at(pd.Series({"x": "24/7"}), "2026-11-25T10:00"), r"datetime\(2026"),
+        (lambda m: bg.two_step(m, pd.Series({"x": 1}), pd.Series({"A": 1}), cutoff_s="900"), "cutoff_s = '900'"),
+        (lambda m: bg.cumulative_range(m, pd.Series({"x": 1}), cutoffs_s=900), r"a list: cutoffs_s = \[900\]"),
+        (lambda m: bg.completeness(m.assign(**ANSWER), "x", cutoff_s=900), r"a list: required = \['x'\]"),
+        (lambda m: bg.completeness(m.assign(**ANSWER), {"a": "x"}, cutoff_s=900), r"required\['a'\] = \['x'\]"),
+        (lambda m: bg.completeness(SimpleNamespace(table=m), ["x"], cutoff_s=900), r"DataFrame.*; use its \.table"),
     ],
 )
 def test_slips_of_the_pen_are_named(call, said: str) -> None:

@@ -71,6 +71,8 @@ def test_direction(lane):
     at = places(("b", 390, 0))
     draw = partial(service_areas, network, costs, at, cutoffs_s=[100], off_network_m=20, grid_m=2)
     to, out = (draw(direction=d).geometry.iloc[0].bounds for d in ("to", "from"))
+    with pytest.raises(InputError, match=r"a list: cutoffs_s = \[100\]"):
+        draw(cutoffs_s=100)
     assert to[0] == pytest.approx(EAST + 290, abs=0.2)
     # to 390 m along the one-way piece: only from before it
     assert to[2] == pytest.approx(EAST + 390, abs=12)
@@ -363,7 +365,7 @@ def test_raster_read_back(town, tmp_path):
         ({"cutoffs_s": [300, 300]}, InputError, "twice"),
         ({"cutoffs_s": [-1]}, InputError, "cutoffs_s"),
         ({"direction": "back"}, InputError, "direction"),
-        ({"grid_m": 0}, InputError, "step_m"),
+        ({"grid_m": 0}, InputError, "grid_m"),
         ({"grid_m": 0.01}, InputError, "wider spacing"),
         ({"origins": pd.DataFrame({"origin_id": [1], "x": [EAST]})}, MissingColumnError, "y"),
         ({"origins": places(("a", 0, 0, -1.0))}, SchemaError, "offset_s"),

@@ -18,7 +18,7 @@ import pandas as pd
 
 from bishan_gis.access.matrix import check_positive
 from bishan_gis.errors import BrokenFileError, InputError, MissingFileError, SchemaError, StudyError
-from bishan_gis.schema import check_columns, nearest_name
+from bishan_gis.schema import check_columns, check_listed, nearest_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -169,7 +169,7 @@ def category_times(
     Raises
     ------
     InputError
-        Nothing is required, or `absent` is neither.
+        Nothing is required, a service stands alone and not in a list, or `absent` is neither.
     SchemaError
         A column is missing, a service has no rows, or a pair of origin and service is missing or repeats.
 
@@ -181,7 +181,9 @@ def category_times(
     [[300.0]]
     """
     check_columns(access, _COLUMNS, where="access")
+    check_listed(required=required)
     wanted = dict(required) if isinstance(required, Mapping) else {s: [s] for s in required}
+    check_listed(**{f"required[{name!r}]": group for name, group in wanted.items()})
     if not wanted or not all(wanted.values()) or absent not in ("error", "missing"):
         raise InputError(
             f"required 须列出服务 ({len(wanted)} 项),absent 须为 error 或 missing (现为 {absent!r})",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive, match_amounts, match_pairs
+from bishan_gis.access.matrix import check_each_positive, check_positive, match_amounts, match_pairs
 from bishan_gis.errors import InputError
 
 __all__ = ["cumulative_cutoff", "cumulative_interval", "cumulative_range"]
@@ -111,7 +111,7 @@ def cumulative_range(
     >>> cumulative_range(matrix, pd.Series({"f": 30, "g": 50}), cutoffs_s=[300, 600, 900]).loc["A"].to_dict()
     {300: 30.0, 600: 30.0, 900: 80.0}
     """
-    check_positive(**{f"cutoffs_s[{k}]": c for k, c in enumerate(cutoffs_s)})
+    check_each_positive(cutoffs_s=cutoffs_s)
     ends = sorted(cutoffs_s)
     if not ends or len(set(ends)) < len(ends):
         raise InputError(f"须有至少一个且不重复的时限: {ends}", f"give at least one cutoff, none twice: {ends}")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive, match_amounts
+from bishan_gis.access.matrix import check_each_positive, match_amounts
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import check_columns
 
@@ -68,7 +68,7 @@ def uncertain_origins(access: pd.DataFrame, *, cutoffs_s: Sequence[float], resul
         known = ", ".join(RESULTS)
         raise InputError(f"result = {result!r} 无效;可用: {known}", f"no result {result!r}; known: {known}")
     check_columns(access, ["origin_id", "service", "value", "status", "unknown_from_s"], where="access")
-    check_positive(**{f"cutoffs_s[{k}]": c for k, c in enumerate(cutoffs_s)})
+    check_each_positive(cutoffs_s=cutoffs_s)
     found = access["value"].to_numpy(dtype=np.float64, na_value=np.nan)
     value = np.where(np.isnan(found), np.inf, found)
     leave = access["unknown_from_s"].to_numpy(dtype=np.float64, na_value=np.nan)

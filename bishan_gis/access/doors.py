@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.matrix import check_each_positive
 from bishan_gis.access.nearest import offset_column
 from bishan_gis.access.place_tables import number_ids, place_table, snap_table, whole_ms
 from bishan_gis.access.time_grid import TimeGrid, build_time_grid
@@ -88,7 +88,7 @@ def check_cutoffs(cutoffs_s: Sequence[float]) -> list[float]:
     InputError
         A cutoff is not above 0, repeats, or there is none.
     """
-    check_positive(**{f"cutoffs_s[{k}]": c for k, c in enumerate(cutoffs_s)})
+    check_each_positive(cutoffs_s=cutoffs_s)
     ends = sorted(cutoffs_s)
     if not ends or len(set(ends)) < len(ends):
         raise InputError(f"须有至少一个且不重复的时限: {ends}", f"give at least one cutoff, none twice: {ends}")

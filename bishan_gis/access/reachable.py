@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive, match_amounts
+from bishan_gis.access.matrix import check_each_positive, match_amounts
 from bishan_gis.access.nearest import frontier_seeds, offset_column, trip_costs
 from bishan_gis.access.place_tables import check_no_gaps, check_whole, place_table, snap_table, whole_ms
 from bishan_gis.errors import InputError, SchemaError
@@ -226,7 +226,7 @@ def _wide(values: NDArray[np.float64], index: pd.Index, columns: pd.MultiIndex) 
 
 
 def _cutoffs(cutoffs_s: Sequence[float]) -> list[float]:
-    check_positive(**{f"cutoffs_s[{k}]": c for k, c in enumerate(cutoffs_s)})
+    check_each_positive(cutoffs_s=cutoffs_s)
     ends = sorted(cutoffs_s)
     if not ends or len(set(ends)) < len(ends) or ends[-1] * 1000 >= FAR - 1:
         raise InputError(

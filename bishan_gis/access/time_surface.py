@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bishan_gis.access.doors import Searcher, check_cutoffs, look_around, read_doors, turn_costs
+from bishan_gis.access.matrix import check_positive
 from bishan_gis.access.time_grid import FAR, TimeGrid, build_time_grid, each_band, edge_boxes, grid_frame, time_surface
 from bishan_gis.errors import NoDataError
 from bishan_gis.progress import Progress, counting
@@ -82,6 +83,7 @@ def travel_time_surface(
     45.0
     """
     (end,) = check_cutoffs([cutoff_s])
+    check_positive(grid_m=grid_m, off_network_m=off_network_m)
     turned = turn_costs(network, costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=True, warn=False)
     searcher = Searcher(network, turned, doors, end)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.matrix import check_each_positive
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import check_columns, check_unique
 
@@ -250,7 +250,7 @@ def coverage_band(
     >>> coverage_band(access, cutoffs_s=[900])[["covered_low", "covered", "covered_high"]].astype(int).values.tolist()
     [[1, 1, 1], [0, 1, 1], [0, 0, 0]]
     """
-    check_positive(**{f"cutoffs_s[{k}]": c for k, c in enumerate(cutoffs_s)})
+    check_each_positive(cutoffs_s=cutoffs_s)
     low, high = band_tables(access, speed_share=speed_share, leg_s=leg_s, alternatives=alternatives)
     frames = []
     for cutoff in cutoffs_s:

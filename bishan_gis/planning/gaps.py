@@ -23,7 +23,7 @@ from bishan_gis.planning.gap_quality import (
 )
 from bishan_gis.planning.gap_words import gap_sentence
 from bishan_gis.planning.standards import service_targets, study_standards
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import check_listed, nearest_name
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -228,6 +228,7 @@ def place_settings(results: Results) -> dict[str, Any]:
 
 
 def _lists(services: Sequence[str], levels: Sequence[float], zones: Sequence[str]) -> dict[str, list[Any]]:
+    check_listed(services=services, levels=levels, zones=zones)
     return {
         "services": sorted(set(services)),
         "levels": sorted({float(v) for v in levels}),
