@@ -142,6 +142,17 @@ def test_street_figures_by_hand():
     assert np.isnan(empty["circuity"])
     with pytest.raises(CrsError):
         street_measures(network, zone.to_crs("EPSG:4523"))
+    pd.testing.assert_frame_equal(street_measures(network, zone.rename_geometry("shape")), table)
+    assert list(street_measures(network, zone[:0])) == list(table)
+    bow = shapely.Polygon([(EAST, NORTH), (EAST + 9, NORTH + 9), (EAST + 9, NORTH), (EAST, NORTH + 9)])
+    for wrong, says in (
+        (zone.assign(geometry=zone.centroid), "2 rows are no areas"),
+        (zone.assign(geometry=[None, bow]), "1 rows are no areas .*, 1 cross themselves"),
+        (zone.assign(zone_id="one"), "repeated values"),
+        (pd.DataFrame(zone), "must be a GeoDataFrame"),
+    ):
+        with pytest.raises(InputError, match=says):
+            street_measures(network, wrong)
 
 
 def test_trip_circuity_takes_the_nearest_door_and_refuses_strange_ids():

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.crs import check_metric
-from bishan_gis.errors import CrsError
-from bishan_gis.schema import check_columns
+from bishan_gis.errors import CrsError, InputError, SchemaError
+from bishan_gis.schema import check_columns, check_unique
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from bishan_gis.network.graph import Network
 
 __all__ = ["street_measures", "trip_circuity"]
+
+_FIGURES = ["area_km2", "street_km", "street_density_km_km2", "junctions", "junction_density_km2", "dead_ends"]
+_FIGURES += ["dead_end_share", "circuity", "unknown_nodes"]
 
 
 def street_measures(network: Network, zones: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -41,8 +44,11 @@ def street_measures(network: Network, zones: gpd.GeoDataFrame) -> pd.DataFrame:
 
     Raises
     ------
-    MissingColumnError, CrsError
-        ``zone_id`` is missing; the zones are not in the CRS of the network.
+    MissingColumnError, SchemaError, CrsError
+        ``zone_id`` is missing or repeats; a zone has no shape, is a point or a line, or crosses itself; the zones are
+        not in the CRS of the network.
+    InputError
+        `zones` is not a GeoDataFrame.
 
     Notes
     -----
@@ -63,8 +69,7 @@ def street_measures(network: Network, zones: gpd.GeoDataFrame) -> pd.DataFrame:
     """
     import shapely
 
-    check_columns(zones, ["zone_id", "geometry"], where="zones")
-    check_metric(zones, where="zones")
+    _check_zones(zones)
     if zones.crs != network.crs:
         raise CrsError(
             f"zones: 坐标系 {zones.crs} 与路网 {network.crs} 不同;请先转换",
@@ -108,7 +113,29 @@ def street_measures(network: Network, zones: gpd.GeoDataFrame) -> pd.DataFrame:
                 "unknown_nodes": int((~closed[node]).sum()),
             }
         )
-    return pd.DataFrame(rows, index=pd.Index(zones["zone_id"], name="zone_id"))
+    return pd.DataFrame(rows, index=pd.Index(zones["zone_id"], name="zone_id"), columns=_FIGURES)
+
+
+def _check_zones(zones: gpd.GeoDataFrame) -> None:
+    """Raise unless each row is one zone with an area."""
+    import geopandas as gpd
+    import shapely
+
+    if not isinstance(zones, gpd.GeoDataFrame):
+        name = type(zones).__name__
+        raise InputError(f"zones: 须为 GeoDataFrame,现为 {name}", f"zones: must be a GeoDataFrame; it is a {name}")
+    check_columns(zones, ["zone_id"], where="zones")
+    check_unique(zones["zone_id"], where="zones")
+    check_metric(zones, where="zones")
+    shapes = zones.geometry.to_numpy()
+    flat = int(((shapely.get_dimensions(shapes) != 2) | shapely.is_empty(shapes)).sum())
+    crossed = int((~shapely.is_valid(shapes[~shapely.is_missing(shapes)])).sum())
+    if flat or crossed:
+        raise SchemaError(
+            f"zones: {flat} 行没有面 (缺失、为空、是点或线), {crossed} 行自相交;请给出面, 或先 make_valid()",
+            f"zones: {flat} rows are no areas (missing, empty, points or lines), {crossed} cross themselves; give "
+            "polygons, or use make_valid() first",
+        )
 
 
 def trip_circuity(
