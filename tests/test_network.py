@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import networkx as nx
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from osm_xml import CRS_4544, EAST, LONLAT, NORTH, OsmXml, equal_networks
 from pyproj import CRS
 
-from bishan_gis.errors import BishanGisWarning, CrsError, NoDataError, SchemaError
+from bishan_gis.errors import BishanGisWarning, CrsError, InputError, NoDataError, SchemaError
 from bishan_gis.network.build import build_network, network_from_osm
 from bishan_gis.network.convert import from_networkx, to_networkx
 from bishan_gis.network.elevation import with_elevation
@@ -126,6 +127,17 @@ def test_where_the_data_ends(network: Network, data: OsmData) -> None:
     east = shapely.box(EAST - 10, NORTH - 200, EAST + 999, NORTH + 200)
     clipped = build_network(data, crs="EPSG:4544", extent=east)
     assert set(clipped.node_osmid[clipped.node_frontier].tolist()) == {1, 15, 16, 17, 18}
+
+
+def test_an_extent_that_is_none_is_said(data: OsmData) -> None:
+    """In degrees it holds no node, and every answer would be unknown; a layer is no polygon."""
+    network = build_network(data, crs=CRS_4544)
+    build = partial(build_network, data, crs=CRS_4544), partial(Network.from_edges, network.edges)
+    for make in build:
+        with pytest.warns(BishanGisWarning, match=r"extent: all \d+ nodes lie outside of it \(bounds 106,"):
+            assert make(extent=shapely.box(106, 29, 107, 30)).node_frontier.all()
+        with pytest.raises(InputError, match="it is a GeoSeries; of a layer give union_all"):
+            make(extent=network.nodes.buffer(9))
 
 
 def test_counts_by_rule(network: Network) -> None:

@@ -5,13 +5,14 @@ Everything runs on flat arrays; a bridge that passes over a street without a com
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bishan_gis.crs import check_metric, load_crs, to_working, warn_stretched
-from bishan_gis.errors import CrsError, NoDataError
+from bishan_gis.errors import BishanGisWarning, CrsError, InputError, NoDataError
 from bishan_gis.network.controls import JunctionEdges, find_controls, forbidden_turns
 from bishan_gis.network.graph import STRUCTURES, Network
 from bishan_gis.network.junctions import join_signals
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from bishan_gis.progress import Progress
 
-__all__ = ["STREETS_LEFT_OUT", "build_network", "hilbert_order", "network_from_osm", "structure_code"]
+__all__ = ["STREETS_LEFT_OUT", "build_network", "hilbert_order", "network_from_osm", "outside_extent", "structure_code"]
 
 #: What ``left_out`` of a network counts besides forbidden turns, in Chinese and in English.
 STREETS_LEFT_OUT = {
@@ -90,11 +91,14 @@ def build_network(
         No street is left that may be used.
     CrsError
         The working CRS is not metric or does not reach the data.
+    InputError
+        `extent` is no polygon.
 
     Warns
     -----
     BishanGisWarning
-        The working CRS is that of another part of the world: lengths are off by more than 1 %.
+        The working CRS is that of another part of the world: lengths are off by more than 1 %. Or no node
+        lies in the extent.
 
     Notes
     -----
@@ -174,7 +178,7 @@ def build_network(
         vertex_start=vertex_start,
         vertex_x=vertex_x,
         vertex_y=vertex_y,
-        node_frontier=line.frontier[node] | _outside(node_x, node_y, extent),
+        node_frontier=line.frontier[node] | outside_extent(node_x, node_y, extent),
         node_elevation_m=np.full(len(node), np.nan),
         rule_counts=rule_counts,
         left_out=left_out,
@@ -316,15 +320,50 @@ def _lengths(x: NDArray[np.float64], y: NDArray[np.float64], start: NDArray[np.i
     return length
 
 
-def _outside(
+def outside_extent(
     x: NDArray[np.float64], y: NDArray[np.float64], extent: Polygon | MultiPolygon | None
 ) -> NDArray[np.bool_]:
+    """Return which nodes lie outside of where the data is complete.
+
+    Parameters
+    ----------
+    x, y : ndarray of float64
+        Nodes [m, working CRS].
+    extent : shapely.Polygon or shapely.MultiPolygon or None
+        Where the data is complete; None: everywhere.
+
+    Raises
+    ------
+    InputError
+        `extent` is no polygon.
+
+    Warns
+    -----
+    BishanGisWarning
+        All nodes lie outside, as where the extent is in degrees.
+    """
     if extent is None:
         return np.zeros(len(x), dtype=bool)
     import shapely
 
+    if not isinstance(extent, shapely.Polygon | shapely.MultiPolygon):
+        kind = type(extent).__name__
+        raise InputError(
+            f"extent: 须为 Polygon 或 MultiPolygon,现为 {kind};图层请用 union_all()",
+            f"extent: must be a Polygon or MultiPolygon; it is a {kind}; of a layer give union_all()",
+        )
     shapely.prepare(extent)
     outside: NDArray[np.bool_] = ~shapely.intersects_xy(extent, x, y)
+    if outside.all():
+        bounds = ", ".join(f"{v:g}" for v in extent.bounds)
+        warnings.warn(
+            BishanGisWarning(
+                f"extent: {len(x)} 个节点全部在其外 (范围 {bounds});须用工作坐标系 [m],否则一切结果为 unknown",
+                f"extent: all {len(x)} nodes lie outside of it (bounds {bounds}); it must be in the working CRS [m], "
+                "else every answer is unknown",
+            ),
+            stacklevel=4,
+        )
     return outside
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bishan_gis.crs import check_metric, load_crs, warn_stretched
 from bishan_gis.errors import CrsError, InputError, NoDataError, SchemaError
-from bishan_gis.network.build import hilbert_order
+from bishan_gis.network.build import hilbert_order, outside_extent
 from bishan_gis.network.graph import STRUCTURES, Network
 from bishan_gis.network.rules import check_mode
 from bishan_gis.schema import KINDS
@@ -71,7 +71,7 @@ def network_from_edges(
     Raises
     ------
     InputError
-        `edges` is not a GeoDataFrame, `tolerance_m` is negative, or `mode` is unknown.
+        `edges` is not a GeoDataFrame, `extent` no polygon, `tolerance_m` is negative, or `mode` is unknown.
     NoDataError
         No rows, or no road has a length.
     CrsError
@@ -83,7 +83,8 @@ def network_from_edges(
     Warns
     -----
     BishanGisWarning
-        The working CRS is that of another part of the world: lengths are off by more than 1 %.
+        The working CRS is that of another part of the world: lengths are off by more than 1 %. Or no node
+        lies in the extent.
 
     Notes
     -----
@@ -288,8 +289,6 @@ def _assemble(
     left_out: dict[str, int],
 ) -> Network:
     """Order nodes and edges and put the arrays together."""
-    import shapely
-
     _, first, ends = np.unique(node[np.r_[start, end]], return_index=True, return_inverse=True)
     x, y = xy[np.r_[start, end]][first].T
     place = hilbert_order(x, y, np.lexsort((y, x)).argsort())
@@ -305,7 +304,7 @@ def _assemble(
     step = np.hypot(np.diff(vx, append=vx[-1:]), np.diff(vy, append=vy[-1:]))
     step[vertex_start[1:] - 1] = 0.0
     x, y = x[place], y[place]
-    outside = np.zeros(len(x), dtype=bool) if extent is None else ~shapely.intersects_xy(extent, x, y)
+    outside = outside_extent(x, y, extent)
     speed = values.get("speed_kmh")
     return Network(
         crs=crs,
