@@ -348,6 +348,17 @@ def test_raster_read_back(town, tmp_path):
     assert (values[row, col] <= 400).all()
     # A failure leaves what stood there.
     before = path.read_bytes()
+    for change, says in (
+        ({"kind": "real"}, "kind = 'real': there are observed"),
+        ({"grid": (grid, seconds)}, "travel_time_surface returns"),
+        ({"path": path.with_suffix(".png")}, r"time\.png must end in \.tif"),
+    ):
+        given = {"path": path, "grid": grid, "seconds": seconds, "crs": network.crs, "kind": "synthetic"} | change
+        with pytest.raises(InputError, match=says):
+            write_time_raster(**given)
+    again = write_time_raster(tmp_path / "again.tif", grid, seconds, "EPSG:4544", kind="synthetic", profile="toy")
+    with rasterio.open(again) as raster:
+        assert raster.crs == rasterio.crs.CRS.from_epsg(4544)
     with pytest.raises(SchemaError, match="shape"):
         write_time_raster(path, grid, seconds[1:], network.crs, kind="synthetic")
     (tmp_path / "file").write_text("x")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bishan_gis.access.time_grid import FAR
-from bishan_gis.errors import OutputError, SchemaError
+from bishan_gis.crs import load_crs
+from bishan_gis.errors import InputError, OutputError, SchemaError
 from bishan_gis.output.files import Staging
+from bishan_gis.schema import KINDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +32,7 @@ def write_time_raster(
     path: str | Path,
     grid: TimeGrid,
     seconds: NDArray[np.float32],
-    crs: CRS,
+    crs: CRS | str | int,
     *,
     kind: str,
     profile: str = "",
@@ -48,7 +50,7 @@ def write_time_raster(
     seconds : ndarray of float32
         Time at every grid point [s], as :func:`~bishan_gis.access.time_grid.time_surface` and
         :func:`~bishan_gis.access.time_surface.travel_time_surface` return it.
-    crs : pyproj.CRS
+    crs : pyproj.CRS, str or int
         CRS of the grid (``network.crs``).
     kind : str
         What the times rest on: ``observed``, ``derived``, ``assumed`` or ``synthetic``.
@@ -68,6 +70,10 @@ def write_time_raster(
     ------
     SchemaError
         `seconds` does not cover the grid.
+    InputError
+        The name does not end in ``.tif``, there is no such `kind`, or `grid` is none.
+    CrsError
+        There is no such CRS.
     OutputError
         The file cannot be written; what stood there before still stands.
 
@@ -94,6 +100,18 @@ def write_time_raster(
     from rasterio.transform import from_origin
 
     target = Path(path)
+    if target.suffix.lower() not in (".tif", ".tiff"):
+        raise InputError(
+            f"path: {target.name} 须以 .tif 结尾, 内容为 GeoTIFF",
+            f"path: {target.name} must end in .tif, for a GeoTIFF is what is written",
+        )
+    if kind not in KINDS:
+        there = ", ".join(KINDS)
+        raise InputError(f"kind = {kind!r} 无效;可用: {there}", f"kind = {kind!r}: there are {there}")
+    if not hasattr(grid, "edge") or not hasattr(seconds, "shape"):
+        zh = "grid, seconds: 须依次为 travel_time_surface 返回的两项"
+        raise InputError(zh, "grid, seconds: must be the two things that travel_time_surface returns, in that order")
+    system = load_crs(crs)
     if seconds.shape != grid.edge.shape:
         raise SchemaError(
             f"seconds: 形状 {seconds.shape} 与格网 {grid.edge.shape} 不符;请传入整个格网的时间",
@@ -121,7 +139,7 @@ def write_time_raster(
                 count=1,
                 dtype="float32",
                 nodata=NODATA,
-                crs=rasterio.crs.CRS.from_wkt(crs.to_wkt()),
+                crs=rasterio.crs.CRS.from_wkt(system.to_wkt()),
                 transform=from_origin(grid.x0 - half, north, grid.step_m, grid.step_m),
                 compress="deflate",
                 predictor=3,
