@@ -95,7 +95,7 @@ def explore(
     NoDataError
         No row to draw.
     InputError
-        No CRS, or more rows than `limit`.
+        It is no GeoDataFrame, or there is no CRS, or more rows than `limit`.
 
     Examples
     --------
@@ -170,6 +170,9 @@ def _rows(
     if column is not None and column not in frame.columns:
         hint = nearest_name(column, map(str, frame.columns)) or ", ".join(map(str, frame.columns))
         raise MissingColumnError(f"没有列 {column};可用: {hint}", f"no column {column}; there is {hint}")
+    if not hasattr(frame, "crs"):
+        name = type(frame).__name__
+        raise InputError(f"frame: 须为 GeoDataFrame,现为 {name}", f"frame: must be a GeoDataFrame; it is a {name}")
     if frame.crs is None:
         raise InputError(
             f"{len(frame)} 行没有坐标系;请先 set_crs", f"{len(frame)} rows without a CRS; use set_crs first"
@@ -177,7 +180,9 @@ def _rows(
     shown = frame if bounds is None else frame.cx[bounds[0] : bounds[2], bounds[1] : bounds[3]]
     shown = shown[shown.geometry.notna() & ~shown.geometry.is_empty]
     if len(shown) == 0:
-        raise NoDataError(f"{len(frame)} 行中没有可画的", f"nothing to draw among {len(frame)} rows")
+        crs = frame.crs.to_string()
+        zh, en = ("", "") if bounds is None else (f";bounds 须用 {crs}", f"; bounds must be in {crs}")
+        raise NoDataError(f"{len(frame)} 行中没有可画的{zh}", f"nothing to draw among {len(frame)} rows{en}")
     if len(shown) > limit:
         raise InputError(
             f"{len(shown):,} 行超过上限 {limit:,};请用 bounds 选取一部分, 或提高 limit",

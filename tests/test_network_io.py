@@ -494,6 +494,10 @@ def test_a_map_needs_no_address_and_runs_no_names() -> None:
     ):
         with pytest.raises(error):
             network.explore(**bad)
+    with pytest.raises(NoDataError, match="bounds must be in EPSG:4544"):
+        network.explore(bounds=(106, 29, 107, 30))
+    with pytest.raises(InputError, match="must be a GeoDataFrame; it is a DataFrame"):
+        explore(pd.DataFrame(network.nodes))
 
 
 def test_the_quick_map_names_its_source_and_what_it_rests_on():
