@@ -54,6 +54,8 @@ def test_a_best_fit_at_the_edge_says_so(form):
     cost = np.array([120.0, 300, 600, 900])
     assert fit_decay(cost, np.ones(4), form=form).at_edge  # nobody minds any way
     assert fit_decay(cost, np.zeros(4), form=form).at_edge  # nobody goes at all
+    with pytest.raises(BishanGisError, match="equally long; they have 4, 3, 4"):
+        fit_decay(cost, np.ones(3), form=form)
     assert not fit_decay(cost, [0.9, 0.7, 0.4, 0.2], form=form).at_edge
 
 

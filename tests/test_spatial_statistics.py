@@ -174,6 +174,7 @@ def test_without_the_extra(monkeypatch):
         (MissingColumnError, lambda: find_neighbours(CELLS.drop(columns="cell_id"))),
         (SchemaError, lambda: find_neighbours(CELLS.assign(cell_id="same"))),
         (SchemaError, lambda: find_neighbours(CELLS.set_geometry([*CELLS.geometry[:8], None], crs=4544))),
+        (SchemaError, lambda: find_neighbours(CELLS.set_geometry(CELLS.centroid))),
         (InputError, lambda: find_neighbours(CELLS, method="rook")),
         (InputError, lambda: find_neighbours(CELLS, method="distance")),
         (InputError, lambda: find_neighbours(CELLS, method="distance", distance_m=-1)),

@@ -98,10 +98,16 @@ def fit_decay(
     """
     cost, seen = _numbers(cost_s).ravel(), _numbers(share).ravel()
     heavy = np.ones_like(cost) if weights is None else _numbers(weights).ravel()
-    if form not in _FORMS or not (len(cost) == len(seen) == len(heavy)):
+    if form not in _FORMS:
         raise InputError(
-            f"form 须为 exponential、power 或 gaussian (现为 {form}),且各数组须等长",
-            f"form must be exponential, power or gaussian (it is {form}), and the arrays equally long",
+            f"form 须为 exponential、power 或 gaussian (现为 {form})",
+            f"form must be exponential, power or gaussian (it is {form})",
+        )
+    if not len(cost) == len(seen) == len(heavy):
+        sizes = len(cost), len(seen), len(heavy)
+        raise InputError(
+            f"cost_s, share, weights 须等长,现为 {sizes}",
+            f"cost_s, share and weights must be equally long; they have {', '.join(map(str, sizes))}",
         )
     sound = np.isfinite(cost) & (cost >= 0) & (seen >= 0) & (seen <= 1) & (heavy >= 0)
     if not sound.all():

@@ -66,7 +66,7 @@ def find_neighbours(
     Parameters
     ----------
     cells : geopandas.GeoDataFrame
-        Polygons, in a CRS with metres.
+        Polygons, in a CRS with metres; points will do where centres alone count.
     method : str
         ``queen``: those that touch, a corner is enough, or overlap; ``knn``: the `k` whose centres are nearest;
         ``distance``: those whose centres lie within `distance_m`.
@@ -91,7 +91,7 @@ def find_neighbours(
     InputError
         No such method, no distance, or `k` is not between 1 and the number of other cells.
     SchemaError
-        Ids are missing or repeat, or a cell has no geometry.
+        Ids are missing or repeat, a cell has no geometry, or is no polygon where they are to touch.
 
     Examples
     --------
@@ -115,6 +115,13 @@ def find_neighbours(
         raise SchemaError(f"cells: {empty} 个单元没有几何", f"cells: {empty} cells have no geometry")
     centre = shapely.get_coordinates(shapely.centroid(shape))
     if method == "queen":
+        flat = int((shapely.get_dimensions(shape) != 2).sum())
+        if flat:
+            raise SchemaError(
+                f"cells: {flat} 个单元不是面, 无从相接;请给出面, 或用 method = 'knn' 或 'distance'",
+                f"cells: {flat} cells are no polygons and touch nothing; give polygons, or use method = 'knn' or "
+                "'distance'",
+            )
         focal, other = shapely.STRtree(shape).query(shape, predicate="dwithin", distance=touch_m)
     elif method == "distance":
         if distance_m is None:
