@@ -178,7 +178,9 @@ class Network:
         Returns
         -------
         Network
-            As :func:`bishan_gis.network.build.build_network` gives it.
+            As :func:`bishan_gis.network.build.build_network` gives it. Places may be snapped to any street, a path
+            behind a fence included, from which nothing is reached: ``dataclasses.replace(network, island_m=1000.0)``
+            takes them to the streets beside, as studies do.
 
         Raises
         ------
