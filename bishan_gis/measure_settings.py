@@ -154,6 +154,15 @@ class Measure(Section):
     def _measure(cls, value: str) -> str:
         return _known_name(value, load_measures(), "指标", "measure")
 
+    @field_validator("at", mode="before")
+    @classmethod
+    def _moment(cls, value: object) -> object:
+        """Refuse a day, which would be its midnight, and a number, which would be seconds since 1970."""
+        if value is None or isinstance(value, datetime) or (isinstance(value, str) and ":" in value):
+            return value
+        zh, en = "须写明日期与时刻, 如 2026-11-25T19:00", "must be a date and a time of day, such as 2026-11-25T19:00"
+        raise wrong(f"{zh},现为 {value!s}", f"{en}; it is {value!s}")
+
     @model_validator(mode="after")
     def _settings(self) -> Measure:
         row = load_measures()[self.measure]

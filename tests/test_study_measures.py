@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from inspect import Parameter, signature
 from pathlib import Path
 
@@ -528,6 +529,10 @@ def test_a_measure_at_a_time_counts_what_is_open_then() -> None:
     assert said["surely"].endswith("1 of unknown hours (left out)")
     with pytest.raises(ValueError, match="with at"):
         Measure.model_validate({"name": "m", "measure": "nearest_cost", **same, "unknown_hours": "drop"})
+    # A day would be its midnight, when all is closed, and a number 1970.
+    for when in ("2026-11-25", dt.date(2026, 11, 25), 19):
+        with pytest.raises(ValueError, match="a date and a time of day, such as 2026-11-25T19:00; it is"):
+            Measure.model_validate({"name": "m", "measure": "nearest_cost", **same, "at": when})
     with pytest.raises(StudyError, match="nothing is left"):
         compute_measures(
             [Measure.model_validate({**same, **wanted[3], "measure": "nearest_cost"})],
