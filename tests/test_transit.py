@@ -306,7 +306,9 @@ def test_lines_and_windows_that_make_no_sense() -> None:
     for wrong, word in (
         ({"window": ("08:00", "07:00")}, "window"),
         ({"window": ("8", "9")}, "HH:MM"),
+        ({"window": (700, 800)}, "HH:MM"),
         ({"percentiles": (0,)}, "percentiles"),
+        ({"percentiles": 50}, "give a list: percentiles"),
         ({"step_min": 0}, "step_min"),
         ({"board_slack_s": 0}, "board_slack_s"),
     ):

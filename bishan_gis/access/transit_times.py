@@ -13,6 +13,7 @@ from bishan_gis.access.place_tables import place_table, whole_ms
 from bishan_gis.access.travel_matrix import travel_matrix
 from bishan_gis.errors import InputError
 from bishan_gis.network.connection_scan import NEVER, Legs, arrivals, scan_connections
+from bishan_gis.schema import check_listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def clock_s(text: str) -> int:
     >>> clock_s("07:30")
     27000
     """
-    hours, _, minutes = text.partition(":")
+    hours, _, minutes = str(text).partition(":")
     if not (hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and int(hours) < 48 and int(minutes) < 60):
         raise InputError(f"时刻 {text!r} 有误,应为 HH:MM", f"{text!r} is no time of day; write HH:MM")
     return int(hours) * 3600 + int(minutes) * 60
@@ -112,6 +113,7 @@ def transit_times(
     Exact for the timetable. Percentiles are nearest ranks: of n departures the k-th shortest with k = ceil(p n / 100),
     so that departures which do not arrive count as the longest.
     """
+    check_listed(window=window, percentiles=percentiles)
     begin, end = (clock_s(t) for t in window)
     checks = {
         "window": begin <= end,
