@@ -562,6 +562,8 @@ def test_runs_that_cannot_be_compared(base, tmp_path):
     other = write_toy_study(tmp_path)
     text = other.read_text(encoding="utf-8").replace("[directions]", "[reach]\ncutoffs_min = [5, 15]\n[directions]")
     other.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"other must be what a run gives, it is a str; .*run_scenario\(study"):
+        compare(base, "scenario.toml")
     with pytest.raises(InputError, match="other cutoffs"):
         compare(base, bg.run(other, write=False))
     with pytest.raises(InputError, match="no hospital"):

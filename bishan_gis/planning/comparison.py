@@ -118,7 +118,8 @@ def compare(
     Raises
     ------
     InputError
-        The runs have other zones, cutoffs or age groups, or no such service is in either.
+        One is no run, such as a scenario; the runs have other zones, cutoffs or age groups, or no such service is in
+        either.
 
     Notes
     -----
@@ -207,6 +208,15 @@ def _label(run: Results) -> str:
 
 
 def _check_same(base: Results, other: Results) -> None:
+    for name, run in (("base", base), ("other", other)):
+        if not hasattr(run, "zones"):
+            kind = type(run).__name__
+            raise InputError(
+                f"compare: {name} 须为一次运行的结果,现为 {kind};请先 run(study) 或 run_scenario(study, scenario)",
+                f"compare: {name} must be what a run gives, it is a {kind}; use run(study) or "
+                "run_scenario(study, scenario) first",
+            )
+
     def zones(run: Results) -> list[tuple[str, str]]:
         return sorted(zip(run.zones["zone_kind"], run.zones["zone_id"], strict=True))
 
