@@ -220,6 +220,10 @@ def test_ids_that_do_not_meet_are_shown_beside_those_that_are_known():
         fca.two_step(MATRIX, pd.Series([1, 2, -1], index=["f", "f", "g"]), PEOPLE, cutoff_s=900)
     with pytest.raises(SchemaError, match=r"people lacks 4: 'A', 'B', 'C', 'D'\)"):
         bg.gini(PEOPLE, PEOPLE.reset_index(drop=True))
+    with pytest.raises(SchemaError, match="people_by_group lacks 1: 'D'"):
+        bg.equity_by_group(PEOPLE, pd.DataFrame({"all": PEOPLE.drop("D")}))
+    with pytest.raises(InputError, match="people_by_group: must be a DataFrame; it is a Series"):
+        bg.equity_by_group(PEOPLE, PEOPLE)
 
 
 @pytest.mark.parametrize(

@@ -191,3 +191,8 @@ def test_without_the_extra(monkeypatch):
 def test_bad_input(error, call):
     with pytest.raises(error):
         call()
+
+
+def test_cells_without_a_value_are_named():
+    with pytest.raises(SchemaError, match=r"\(9 and 9; values lacks 9: 'c0000', "):
+        local_moran(pd.Series(range(9)), QUEEN)

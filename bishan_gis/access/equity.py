@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive, match_amounts
+from bishan_gis.access.matrix import check_positive, match_amounts, say_lost
 from bishan_gis.errors import InputError, NoDataError, SchemaError
 
 if TYPE_CHECKING:
@@ -35,13 +35,10 @@ def _align(column: pd.Series, index: pd.Index, where: str, *, more: bool = False
         return column
     at = column.index.get_indexer(index) if column.index.is_unique else np.array([-1])
     if (at < 0).any() or (len(column) != len(index) and not more):
-        lost = index.difference(column.index, sort=False).tolist()
-        some = ", ".join(repr(i) for i in lost[:5])
+        lost_zh, lost_en = say_lost(column.index, index, where)
         raise SchemaError(
-            f"{where} 与 values 的标识须一致且不重复 ({len(column)} 与 {len(index)} 行"
-            f"{f';{where} 缺 {len(lost)} 个: {some}' if lost else ''})",
-            f"{where} and values must have the same ids, each once ({len(column)} and {len(index)} rows"
-            f"{f'; {where} lacks {len(lost)}: {some}' if lost else ''})",
+            f"{where} 与 values 的标识须一致且不重复 ({len(column)} 与 {len(index)} 行{lost_zh})",
+            f"{where} and values must have the same ids, each once ({len(column)} and {len(index)} rows{lost_en})",
         )
     return column.iloc[at]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.equity import TheilParts, concentration_index, fgt_poverty, gini, palma, theil_groups, theil_t
-from bishan_gis.access.matrix import check_positive, match_amounts
+from bishan_gis.access.matrix import check_positive, match_amounts, say_lost
 from bishan_gis.errors import InputError, SchemaError
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import check_columns, nearest_name
 
 __all__ = ["MEASURES", "Measure", "equity_by_group", "theil_between_groups"]
 
@@ -34,13 +34,16 @@ _ALL = "all"
 def _match(values: pd.Series, people_by_group: pd.DataFrame) -> pd.DataFrame:
     """Return people in the order of `values`; both must have the same origins."""
     match_amounts(values, where="values")
+    check_columns(people_by_group, [], where="people_by_group")
     index = people_by_group.index
     same = index.equals(values.index)
     apart = not same and (len(index) != len(values) or set(index) != set(values.index))
     if people_by_group.empty or not index.is_unique or apart:
+        lost_zh, lost_en = say_lost(index, values.index, "people_by_group")
         raise SchemaError(
-            f"people_by_group 与 values 的标识须一致且不重复 ({len(index)} 与 {len(values)} 行)",
-            f"people_by_group and values must have the same ids, each once ({len(index)} and {len(values)} rows)",
+            f"people_by_group 与 values 的标识须一致且不重复 ({len(index)} 与 {len(values)} 行{lost_zh})",
+            f"people_by_group and values must have the same ids, each once ({len(index)} and {len(values)} rows"
+            f"{lost_en})",
         )
     if people_by_group.columns.has_duplicates:
         zh, en = "people_by_group: 列名重复", "people_by_group: a column repeats"

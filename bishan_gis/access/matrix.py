@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bishan_gis.access.decay import Decay
 
 __all__ = ["Pairs", "check_each_positive", "check_positive", "check_travel_matrix", "match_amounts", "match_pairs"]
-__all__ += ["match_sides", "weigh"]
+__all__ += ["match_sides", "say_lost", "weigh"]
 
 
 def check_positive(**values: float) -> None:
@@ -320,6 +320,31 @@ def match_amounts(amounts: pd.Series, *, where: str) -> NDArray[np.float64]:
             f"{where}: {', '.join(en for _, en in problems)}; complete or drop them",
         )
     return values
+
+
+def say_lost(index: pd.Index, wanted: pd.Index, holder: str) -> tuple[str, str]:
+    """Say which ids a table lacks, text in quotes; nothing where it has them all.
+
+    Parameters
+    ----------
+    index, wanted : pandas.Index
+        Ids it has, and those it should.
+    holder : str
+        What the reader knows the table as.
+
+    Returns
+    -------
+    (zh, en)
+        To go behind a count of rows.
+
+    Examples
+    --------
+    >>> say_lost(pd.Index(["1", "2"]), pd.Index([1]), "people")[1]
+    '; people lacks 1: 1'
+    """
+    lost = wanted.difference(index, sort=False)
+    some = ", ".join(repr(i) for i in lost[:5].tolist())
+    return (f";{holder} 缺 {len(lost)} 个: {some}", f"; {holder} lacks {len(lost)}: {some}") if len(lost) else ("", "")
 
 
 def match_sides(

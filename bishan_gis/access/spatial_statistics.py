@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bishan_gis.access.matrix import say_lost
 from bishan_gis.access.neighbours import Neighbours, find_neighbours
 from bishan_gis.errors import InputError, NoDataError, SchemaError
 from bishan_gis.progress import Progress, counting
@@ -50,9 +51,10 @@ def _prepare(
         )
     ids = neighbours.ids
     if not values.index.is_unique or len(values) != len(ids) or not ids.isin(values.index).all():
+        lost_zh, lost_en = say_lost(values.index, ids, "values")
         raise SchemaError(
-            f"values 与 neighbours 的单元须一致 ({len(values)} 与 {len(ids)} 个)",
-            f"values and neighbours must have the same cells ({len(values)} and {len(ids)})",
+            f"values 与 neighbours 的单元须一致 ({len(values)} 与 {len(ids)} 个{lost_zh})",
+            f"values and neighbours must have the same cells ({len(values)} and {len(ids)}{lost_en})",
         )
     number = values.loc[ids].to_numpy(dtype=np.float64, na_value=np.nan)
     known = np.isfinite(number)
