@@ -55,6 +55,12 @@ def test_equity_by_hand():
     # Ranks: C 1/8, A 3/8, B 6/8; mean 10
     hand = 2 / 10 / 4 * (10 * (1 / 8 - 1 / 2) - 10 * (3 / 8 - 1 / 2))
     assert equity.concentration_index(values, people, rank_by=income) == pytest.approx(hand)
+    # Only the order counts: indices of wealth have their middle at 0.
+    wealth = income - income.mean()
+    assert equity.concentration_index(values, people, rank_by=wealth) == pytest.approx(hand)
+    assert equity.palma(values, people, rank_by=wealth) == equity.palma(values, people, rank_by=income)
+    with pytest.raises(SchemaError, match="rank_by: 1 values missing or not numeric"):
+        equity.concentration_index(values, people, rank_by=wealth.where(wealth < wealth.max()))
     corrected = equity.concentration_index(values, people, rank_by=income, bounds=(0, 40))
     assert corrected == pytest.approx(4 * 10 / 40 * hand)
     poverty = partial(equity.fgt_poverty, values, people)
@@ -131,7 +137,7 @@ def test_order_and_people_who_are_not_there(name):
         lambda: equity.concentration_index(PEOPLE, PEOPLE, rank_by=PEOPLE, bounds=(0, 10)),
         lambda: equity.concentration_index(PEOPLE, PEOPLE, rank_by=PEOPLE.drop("A")),
         lambda: equity.theil_groups(PEOPLE, PEOPLE, groups=PEOPLE.where(PEOPLE > 5)),
-        lambda: equity.palma(PEOPLE, PEOPLE, rank_by=-PEOPLE),
+        lambda: equity.palma(PEOPLE, PEOPLE, rank_by=PEOPLE.where(PEOPLE > 5)),
     ],
 )
 def test_wrong_parameters(call):

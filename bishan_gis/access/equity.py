@@ -45,7 +45,7 @@ def _align(column: pd.Series, index: pd.Index, where: str, *, more: bool = False
 
 def _ranks(rank_by: pd.Series, index: pd.Index) -> NDArray[np.float64]:
     """Return what ranks people in the order of an index."""
-    return match_amounts(_align(rank_by, index, "rank_by", more=True), where="rank_by")
+    return match_amounts(_align(rank_by, index, "rank_by", more=True), where="rank_by", signed=True)
 
 
 def _match(values: pd.Series, people: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -294,7 +294,8 @@ def concentration_index(
     people : pandas.Series
         Indexed by the same origins.
     rank_by : pandas.Series
-        Indexed by the same origins, or more of them; what ranks people, e.g. income per head.
+        Indexed by the same origins, or more of them; what ranks people, e.g. income per head or an index of wealth,
+        which may be below 0.
     bounds : (float, float), optional
         Least and largest value possible: returns the corrected index of Erreygers.
 

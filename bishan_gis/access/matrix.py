@@ -268,7 +268,7 @@ def check_travel_matrix(
     match_pairs(travel_matrix, origins=origins, destinations=destinations, cost=cost)
 
 
-def match_amounts(amounts: pd.Series, *, where: str) -> NDArray[np.float64]:
+def match_amounts(amounts: pd.Series, *, where: str, signed: bool = False) -> NDArray[np.float64]:
     """Check supply, demand or people and return them as numbers.
 
     Parameters
@@ -277,6 +277,8 @@ def match_amounts(amounts: pd.Series, *, where: str) -> NDArray[np.float64]:
         One amount per id; the index is the id.
     where : str
         What the reader knows it as.
+    signed : bool
+        They may be below 0, as what only ranks people may.
 
     Returns
     -------
@@ -302,15 +304,11 @@ def match_amounts(amounts: pd.Series, *, where: str) -> NDArray[np.float64]:
     numeric = pd.api.types.is_numeric_dtype(amounts.dtype)
     values = amounts.to_numpy(dtype=np.float64, na_value=np.nan) if numeric else np.full(len(amounts), np.nan)
     problems: list[tuple[str, str]] = []
-    odd = ~np.isfinite(values) | (values < 0)
+    odd = ~np.isfinite(values) | ((values < 0) & (not signed))
     if odd.any():
         n, shown = int(odd.sum()), _shown(amounts.index[odd].to_series())
-        problems.append(
-            (
-                f"{n} 个值缺失、为负或不是数值 ({shown})",
-                f"{n} values missing, negative or not numeric ({shown})",
-            )
-        )
+        zh, en = ("缺失", "missing") if signed else ("缺失、为负", "missing, negative")
+        problems.append((f"{n} 个值{zh}或不是数值 ({shown})", f"{n} values {en} or not numeric ({shown})"))
     if not amounts.index.is_unique:
         again = amounts.index[amounts.index.duplicated()].to_series()
         problems.append((f"{len(again)} 个标识重复 ({_shown(again)})", f"{len(again)} ids repeat ({_shown(again)})"))
