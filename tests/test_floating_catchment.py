@@ -75,8 +75,15 @@ def test_doubly_constrained_says_what_cannot_be():
         competition.doubly_constrained(MATRIX, SEATS, PEOPLE, decay=NEAR)
     # D reaches nothing, so its 5 people cannot leave home.
     seats = pd.Series({"f": 30, "g": 35})
+    with pytest.raises(InputError, match=r"no pair reaches: from_id 1 \(D\);"):
+        competition.doubly_constrained(MATRIX, seats, PEOPLE, decay=NEAR)
+    closed = MATRIX[MATRIX["to_id"] != "g"]
+    with pytest.raises(InputError, match=r"from_id \d \(.*D\); to_id 1 \(g\);"):
+        competition.doubly_constrained(closed, seats, PEOPLE, decay=NEAR)
+    # All reach something, and yet the two who reach f alone are more than it holds.
+    both = pd.DataFrame({"from_id": ["A", "B", "C"], "to_id": ["f", "f", "g"], "cost_s": [60.0, 60.0, 60.0]})
     with pytest.raises(InputError, match="still"):
-        competition.doubly_constrained(MATRIX, seats, PEOPLE, decay=NEAR, max_rounds=50)
+        competition.doubly_constrained(both, pd.Series({"f": 20, "g": 40}), PEOPLE.drop("D"), decay=NEAR, max_rounds=50)
 
 
 CONSERVING = {

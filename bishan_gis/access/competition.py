@@ -227,7 +227,8 @@ def doubly_constrained(
     ControlTotalError
         The two sums differ.
     InputError
-        No flow over the reached pairs meets both sides, or it has not settled after `max_rounds`.
+        An origin with demand or a facility with capacity is in no pair, no flow over the pairs meets both sides, or it
+        has not settled after `max_rounds`.
     SchemaError
         As :func:`spatial_availability`.
 
@@ -253,6 +254,16 @@ def doubly_constrained(
             f"both sides must add up to the same: supply {capacity.sum():g}, demand {whole:g}",
         )
     pull = weigh(decay, pairs.cost)
+    alone = [
+        (pairs.origins[(people > tolerance * whole) & (pairs.sum_origins(pull) == 0)], "from_id"),
+        (pairs.destinations[(capacity > tolerance * whole) & (pairs.sum_destinations(pull) == 0)], "to_id"),
+    ]
+    if any(len(ids) for ids, _ in alone):
+        said = "; ".join(f"{side} {len(ids)} ({', '.join(map(str, ids[:5]))})" for ids, side in alone if len(ids))
+        raise InputError(
+            f"有需求或容量而没有可达点对: {said};请补点对、加大时限, 或从两侧删去",
+            f"demand or capacity that no pair reaches: {said}; add pairs, widen the cutoff, or leave them out of both",
+        )
     by_place = capacity.copy()
     for _ in range(max_rounds):
         by_origin = _ratio(people, pairs.sum_origins(pull * by_place[pairs.destination]))
