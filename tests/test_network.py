@@ -226,6 +226,8 @@ def test_elevation(network: Network) -> None:
     assert flat.node_elevation_m[1] == 5
     with pytest.raises(SchemaError, match="one value per place"):
         with_elevation(network, [1.0])
+    with pytest.raises(InputError, match=r"dem\.tif is a file; give a height per node"):
+        with_elevation(network, "dem.tif")
 
 
 # --- against a naive graph ----------------------------------------------------------------------------
