@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 
 __all__ = ["DECAYS", "Decay", "Measure", "Mode", "Section", "load_measures", "wrong"]
 
@@ -76,12 +76,8 @@ def _rises(ends: list[float]) -> bool:
 
 def _known_name(name: str, known: Any, zh: str, en: str) -> str:
     if name not in known:
-        hint = nearest_name(name, known)
-        shown = ", ".join(known)
-        raise wrong(
-            f"没有{zh} {name};" + (f"最接近的是 {hint}" if hint else f"可用: {shown}"),
-            f"no {en} {name}; " + (f"the nearest is {hint}" if hint else f"known: {shown}"),
-        )
+        hint_zh, hint_en = known_names(name, known)
+        raise wrong(f"没有{zh} {name};{hint_zh}", f"no {en} {name}; {hint_en}")
     return name
 
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from bishan_gis.errors import InputError, MissingColumnError, NoDataError
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 
 if TYPE_CHECKING:
     import folium
@@ -168,8 +168,8 @@ def _rows(
     import shapely
 
     if column is not None and column not in frame.columns:
-        hint = nearest_name(column, map(str, frame.columns)) or ", ".join(map(str, frame.columns))
-        raise MissingColumnError(f"没有列 {column};可用: {hint}", f"no column {column}; there is {hint}")
+        zh, en = known_names(column, frame.columns)
+        raise MissingColumnError(f"没有列 {column};{zh}", f"no column {column}; {en}")
     if not hasattr(frame, "crs"):
         name = type(frame).__name__
         raise InputError(f"frame: 须为 GeoDataFrame,现为 {name}", f"frame: must be a GeoDataFrame; it is a {name}")

@@ -25,6 +25,7 @@ __all__ = [
     "check_columns",
     "check_listed",
     "check_unique",
+    "known_names",
     "nearest_name",
     "weakest_kind",
 ]
@@ -51,6 +52,8 @@ COVERAGE = (
     "people_covered",
     "people_unknown",
 )
+#: Of more names that are known only so many are listed in a message.
+_SHOWN_NAMES = 20
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
@@ -59,6 +62,33 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
 
     found = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def known_names(name: str, known: Iterable[object]) -> tuple[str, str]:
+    """Return what to say after a name that is not known, in Chinese and in English: the nearest one, else all.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    known : iterable
+        Names that are known; at most 20 are listed.
+
+    Examples
+    --------
+    >>> known_names("nursey", ["nursery", "park"])
+    ('最接近的是 nursery', 'the nearest is nursery')
+    >>> known_names("x", ["nursery", "park"])
+    ('可用: nursery、park', 'known: nursery, park')
+    """
+    names = [str(k) for k in known]
+    near = nearest_name(name, names)
+    if near:
+        return f"最接近的是 {near}", f"the nearest is {near}"
+    more = len(names) - _SHOWN_NAMES
+    shown = names[:_SHOWN_NAMES]
+    zh, en = (f" 等 {len(names)} 项", f" and {more} more") if more > 0 else ("", "")
+    return f"可用: {'、'.join(shown)}{zh}", f"known: {', '.join(shown)}{en}"
 
 
 def check_columns(table: pd.DataFrame, required: Sequence[str], *, where: str) -> None:

@@ -17,7 +17,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from bishan_gis.errors import MissingFileError, StudyError
 from bishan_gis.fetch_settings import Fetch
 from bishan_gis.measure_settings import Measure, Mode, Section, wrong
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 from bishan_gis.study_choices import SITE_LAYERS, choose_inputs, extent_file, other_tables
 from bishan_gis.study_settings import (
     Cells,
@@ -102,10 +102,10 @@ class Study(Section):
                     f"measures.{m.name}: mode = {m.mode} needs a section [{m.mode}]",
                 )
             if m.demand not in groups:
-                hint = nearest_name(m.demand, groups) or ", ".join(groups)
+                zh, en = known_names(m.demand, groups)
                 raise wrong(
-                    f"measures.{m.name}: 没有年龄组 {m.demand};可用: {hint}",
-                    f"measures.{m.name}: no age group {m.demand}; known: {hint}",
+                    f"measures.{m.name}: 没有年龄组 {m.demand};{zh}",
+                    f"measures.{m.name}: no age group {m.demand}; {en}",
                 )
         return self
 
@@ -304,10 +304,8 @@ def _problem(error: Any) -> tuple[str, str]:
     where = ".".join(loc)
     if error["type"] == "extra_forbidden":
         known = _known_keys(loc[:-1])
-        hint = nearest_name(loc[-1], known)
-        zh = f";最接近的是 {hint}" if hint else f";可用的键: {', '.join(known)}"
-        en = f"; the nearest is {hint}" if hint else f"; known keys: {', '.join(known)}"
-        return f"未知的键 {where}{zh}", f"unknown key {where}{en}"
+        zh, en = known_names(loc[-1], known)
+        return f"未知的键 {where};{zh}", f"unknown key {where}; {en}"
     if error["type"] == "missing":
         return f"缺少 {where}", f"{where} is missing"
     if error["type"] == "study":

@@ -56,7 +56,12 @@ def test_bad_catalogues(tmp_path, toy_results) -> None:
     pd.DataFrame(rows).to_csv(file, index=False)
     with pytest.raises(SchemaError, match="4 problems") as err:
         load_policy(file)
-    for said in ("'1' is not unique", "unknown rule 'direction' (directions)", "indicators is empty", "needs is empty"):
+    for said in (
+        "'1' is not unique",
+        "unknown rule 'direction'; the nearest is directions",
+        "indicators is empty",
+        "needs is empty",
+    ):
         assert said in err.value.en
     pd.DataFrame([good | {"rule": "indicators", "indicators": "no.such"}]).to_csv(file, index=False)
     with pytest.raises(SchemaError, match=r"no\.such"):

@@ -410,8 +410,8 @@ ROW = {
         ({"steps_factor": "-0.1"}, "steps_factor = -0.1 must be 0 or more"),
         ({"steps_factor": '"slow"'}, "steps_factor = 'slow'"),
         ({"max_slope": "nan"}, "max_slope = nan"),
-        ({"slope": '"tobbler"'}, "no slope function 'tobbler'; known: tobler"),
-        ({"max_slop": "0.1"}, "unknown key max_slop; known: max_slope"),
+        ({"slope": '"tobbler"'}, "no slope function 'tobbler'; the nearest is tobler"),
+        ({"max_slop": "0.1"}, "unknown key max_slop; the nearest is max_slope"),
         ({"en": "3", "speed_kmh": None}, "speed_kmh is missing; en = 3 must be text"),
     ],
 )

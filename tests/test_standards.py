@@ -119,7 +119,7 @@ def test_a_radius_fits_the_minutes_it_stands_under() -> None:
         ((",300,,", ",300,200,"), "between only"),
         (("<=,300,,", "between,300,200,"), "value <= value_max"),
         ((",5,nursery", ",5.5,nursery"), "whole number of minutes"),
-        (("must", "may"), "use must"),
+        (("must", "may"), "known: must, should"),
         (("page 3,S", "page 3,X"), "tag = 'X'"),
         (("page 3,S", ",S"), "source is empty"),
         (("托儿所", ""), "name_zh is empty"),

@@ -113,7 +113,7 @@ decay = { type = "exponential", rate_per_min = 0.07 }
         ("cutoff_min = 15", "cutoff_min = 15\nk = 3", "不使用 k", "does not use k"),
         ("rate_per_min", "sigma_min", "还需要 rate_per_min", "decay exponential also needs rate_per_min"),
         ("cutoff_min = 15", 'cutoff_min = 15\nmode = "drive"', "需要 [drive] 一节", "needs a section [drive]"),
-        ("cutoff_min = 15", 'cutoff_min = 15\ndemand = "60+"', "没有年龄组 60+;可用: 65+", "no age group 60+"),
+        ("cutoff_min = 15", 'cutoff_min = 15\ndemand = "60+"', "没有年龄组 60+;最接近的是 65+", "no age group 60+"),
         ("cutoff_min = 15", "cutoff_min = 15\noffset_min = 15", "offset_min 须小于时限", "offset_min must be below"),
         (
             "cutoff_min = 15",

@@ -272,6 +272,8 @@ def test_a_file_is_whole_or_not_at_all(tmp_path, monkeypatch):
     assert path.read_text() == "what stood here"
     with pytest.raises(OutputError):
         write_travel_matrix(path / "no" / "folder.parquet", network, costs, origins, goals, cutoff_s=600)
+    with pytest.raises(InputError, match="parquet"):
+        write_travel_matrix(path.parent / "matrix.csv", network, costs, origins, goals, cutoff_s=600)
     with pytest.raises(BrokenFileError):
         read_matrix_metadata(path)
     with pytest.raises(MissingFileError):

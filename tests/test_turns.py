@@ -327,7 +327,7 @@ def test_profiles_of_the_package(name):
         ("mode = 'drive'\ndelays = 3", "delays = 3 must be a table"),
         (
             "mode = 'drive'\ndelays = { signal = 3, stop = -1 }",
-            "unknown key delays.signal; known: signals; delays.stop",
+            "unknown key delays.signal; the nearest is signals; delays.stop",
         ),
     ],
 )

@@ -18,7 +18,7 @@ import pandas as pd
 
 from bishan_gis.access.matrix import check_positive
 from bishan_gis.errors import BrokenFileError, InputError, MissingFileError, SchemaError, StudyError
-from bishan_gis.schema import check_columns, check_listed, nearest_name
+from bishan_gis.schema import check_columns, check_listed, known_names, nearest_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,8 +90,8 @@ def load_required_set(key: str, path: str | Path | None = None) -> RequiredSet:
         raise BrokenFileError(f"{where}: 不是有效的 TOML: {err}", f"{where}: not valid TOML: {err}") from err
     known = {str(row.get("key")): row for row in rows if isinstance(row, dict)}
     if key not in known:
-        hint = nearest_name(key, known) or "、".join(known)
-        raise StudyError(f"{where}: 没有清单 {key!r};可用: {hint}", f"{where}: no set {key!r}; known: {hint}")
+        zh, en = known_names(key, known)
+        raise StudyError(f"{where}: 没有清单 {key!r};{zh}", f"{where}: no set {key!r}; {en}")
     try:
         return _read_set(known[key])
     except (KeyError, TypeError, ValueError) as err:

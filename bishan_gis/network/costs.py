@@ -18,7 +18,7 @@ from bishan_gis.network.graph import CONTROLS, STRUCTURES, Network
 from bishan_gis.network.local_streets import find_local
 from bishan_gis.network.slope import EdgeSlopes, edge_slope, slope_factor
 from bishan_gis.network.turns import SearchStates, build_states
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -225,11 +225,8 @@ def load_profile(name: str, path: str | Path | None = None) -> SpeedProfile:
         raise BrokenFileError(f"{where}: 不是有效的 TOML: {err}", f"{where}: not valid TOML: {err}") from err
     known = [key for key, row in table.items() if key != _NOT_A_PROFILE and isinstance(row, dict)]
     if name not in known:
-        hint = nearest_name(name, known) or "、".join(known)
-        raise StudyError(
-            f"profile: 没有速度类型 {name!r};可用: {hint}",
-            f"profile: no speed profile {name!r}; known: {hint}",
-        )
+        zh, en = known_names(name, known)
+        raise StudyError(f"profile: 没有速度类型 {name!r};{zh}", f"profile: no speed profile {name!r}; {en}")
     return _read_profile(table[name], name, f"{where}: {name}")
 
 
@@ -244,8 +241,8 @@ def _read_profile(row: dict[str, Any], name: str, where: str) -> SpeedProfile:
     keys = [f.name for f in fields(SpeedProfile) if f.name != "name"]
     for key, value in row.items():
         if key not in keys:
-            hint = nearest_name(key, keys) or "、".join(keys)
-            wrong.append((f"未知的键 {key};可用: {hint}", f"unknown key {key}; known: {hint}"))
+            zh, en = known_names(key, keys)
+            wrong.append((f"未知的键 {key};{zh}", f"unknown key {key}; {en}"))
         elif key in positive or key in least_0:
             wrong += _wrong_number(key, value, positive=key in positive)
         elif key == "delays":
@@ -280,8 +277,8 @@ def _wrong_delays(value: object) -> list[tuple[str, str]]:
     wrong = []
     for key, seconds in value.items():
         if key not in _WAITS:
-            hint = nearest_name(key, _WAITS) or "、".join(_WAITS)
-            wrong.append((f"未知的键 delays.{key};可用: {hint}", f"unknown key delays.{key}; known: {hint}"))
+            zh, en = known_names(key, _WAITS)
+            wrong.append((f"未知的键 delays.{key};{zh}", f"unknown key delays.{key}; {en}"))
         else:
             wrong += _wrong_number(f"delays.{key}", seconds)
     return wrong

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bishan_gis.errors import StudyError
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -161,9 +161,7 @@ def slope_factor(name: str, slope: ArrayLike, *, where: str = "walk.slope") -> N
         No such function.
     """
     if name not in SLOPE_FUNCTIONS:
-        hint = nearest_name(name, SLOPE_FUNCTIONS) or "、".join(SLOPE_FUNCTIONS)
-        raise StudyError(
-            f"{where}: 没有坡度函数 {name!r};可用: {hint}", f"{where}: no slope function {name!r}; known: {hint}"
-        )
+        zh, en = known_names(name, SLOPE_FUNCTIONS)
+        raise StudyError(f"{where}: 没有坡度函数 {name!r};{zh}", f"{where}: no slope function {name!r}; {en}")
     s = np.asarray(slope, dtype=float)
     return np.where(s == 0, 1.0, SLOPE_FUNCTIONS[name](s))

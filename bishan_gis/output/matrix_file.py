@@ -44,8 +44,8 @@ def write_travel_matrix(
     Parameters
     ----------
     path : str or pathlib.Path
-        The file; what stands there is replaced when the new one is complete, and only then. Whatever stops the
-        writing before, Ctrl-C included, leaves the folder as it was.
+        The file, ending in ``.parquet``; what stands there is replaced when the new one is complete, and only then.
+        Whatever stops the writing before, Ctrl-C included, leaves the folder as it was.
     network, costs : Network, EdgeCosts
         Streets and what they cost the traveller.
     origins, destinations : pandas.DataFrame
@@ -69,7 +69,7 @@ def write_travel_matrix(
     Raises
     ------
     MissingColumnError, SchemaError, InputError
-        As :func:`~bishan_gis.access.travel_matrix.travel_matrix`.
+        As :func:`~bishan_gis.access.travel_matrix.travel_matrix`; or the name does not end in ``.parquet``.
     OutputError
         The folder or file cannot be written.
 
@@ -85,6 +85,11 @@ def write_travel_matrix(
     >>> write_travel_matrix("walk.parquet", network, costs, cells, schools, cutoff_s=900)  # doctest: +SKIP
     """
     path = Path(path)
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        raise InputError(
+            f"path: {path.name} 须以 .parquet 结尾, 内容为 Parquet",
+            f"path: {path.name} must end in .parquet, for Parquet is what is written",
+        )
     search = prepare_pairs(
         network,
         costs,

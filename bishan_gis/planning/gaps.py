@@ -23,7 +23,7 @@ from bishan_gis.planning.gap_quality import (
 )
 from bishan_gis.planning.gap_words import gap_sentence
 from bishan_gis.planning.standards import service_targets, study_standards
-from bishan_gis.schema import check_listed, nearest_name
+from bishan_gis.schema import check_listed, known_names
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -277,8 +277,8 @@ def select(
         lost = [a for a in asked if a not in there]
         for one in lost:
             shown = f"{one:g}" if isinstance(one, float) else str(one)
-            hint = nearest_name(shown, map(str, there)) or ", ".join(f"{t}" for t in there[:20])
-            problems.append((f"{what} {shown} 未知;可用: {hint}", f"{what} {shown} is unknown; use {hint}"))
+            zh, en = known_names(shown, there)
+            problems.append((f"{what} {shown} 未知;{zh}", f"{what} {shown} is unknown; {en}"))
     if problems:
         raise InputError(";".join(p[0] for p in problems), "; ".join(p[1] for p in problems))
     if services:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bishan_gis.errors import SchemaError
 from bishan_gis.planning.policy_rules import RULES, Evidence, Finding, NotEvaluated
-from bishan_gis.schema import COVERAGE, check_columns, nearest_name
+from bishan_gis.schema import COVERAGE, check_columns, known_names
 from bishan_gis.sources.tables import read_csv
 
 if TYPE_CHECKING:
@@ -84,10 +84,8 @@ def load_policy(path: str | Path | None = None) -> pd.DataFrame:
             )
         seen.add(number)
         if rule != "layer" and rule not in RULES:
-            hint = nearest_name(rule, RULES) or ", ".join([*RULES, "layer"])
-            problems.append(
-                (f"第 {line} 行: 未知的 rule {rule!r} ({hint})", f"line {line}: unknown rule {rule!r} ({hint})")
-            )
+            zh, en = known_names(rule, [*RULES, "layer"])
+            problems.append((f"第 {line} 行: 未知的 rule {rule!r};{zh}", f"line {line}: unknown rule {rule!r}; {en}"))
         if rule == "indicators" and not row["indicators"]:
             problems.append((f"第 {line} 行: indicators 为空", f"line {line}: indicators is empty"))
         for column in ("phrase", "needs", "how_zh", "how_en"):

@@ -11,7 +11,7 @@ import numpy as np
 from bishan_gis.errors import InputError
 from bishan_gis.planning.site_plan import MODELS
 from bishan_gis.planning.study_demand import ServiceLevel, age_columns, service_levels
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 
 if TYPE_CHECKING:
     from bishan_gis.study import Study
@@ -111,8 +111,8 @@ def ask_sites(
     age_columns(study, age)
     known = [m for m in MODELS if not m.startswith("capacitated")]
     if model not in MODELS:
-        hint = nearest_name(model, known) or ", ".join(known)
-        raise InputError(f"没有模型 {model};可用: {hint}", f"no model {model}; there are: {hint}")
+        zh, en = known_names(model, known)
+        raise InputError(f"没有模型 {model};{zh}", f"no model {model}; {en}")
     bad: list[tuple[str, str]] = []
     if equity not in EQUITY:
         bad.append((f"equity 须为 {' | '.join(EQUITY)}", f"equity must be {' | '.join(EQUITY)}"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 
 __all__ = ["COLUMNS", "INDICATORS", "OPTIONAL", "STATUSES", "TAGS", "find_problems", "parse_numbers"]
 
@@ -107,8 +107,8 @@ def _row_problems(row: Mapping[str, str], numbers: Mapping[Hashable, Any]) -> It
     allowed = {"indicator": tuple(INDICATORS), "op": _OPS, "status": STATUSES, "tag": TAGS, "class": _CLASSES}
     for column, values in allowed.items():
         if row[column] not in values:
-            near = nearest_name(row[column], values) or ", ".join(v for v in values if v)
-            yield f"{column} = {row[column]!r} 未知;可用: {near}", f"{column} = {row[column]!r} is unknown; use {near}"
+            zh, en = known_names(row[column], [v for v in values if v])
+            yield f"{column} = {row[column]!r} 未知;{zh}", f"{column} = {row[column]!r} is unknown; {en}"
     for column in _NUMBERS:
         if row[column] and not (math.isfinite(numbers[column]) and numbers[column] >= 0):
             yield f"{column} = {row[column]!r} 不是非负数", f"{column} = {row[column]!r} is no number of 0 or more"

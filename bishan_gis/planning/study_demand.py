@@ -10,7 +10,7 @@ import pandas as pd
 
 from bishan_gis.errors import InputError
 from bishan_gis.places.zones import zone_columns, zone_repeats, zones_called
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 
 if TYPE_CHECKING:
     from bishan_gis.network.costs import EdgeCosts
@@ -82,8 +82,8 @@ def service_levels(study: Study, services: Sequence[str], *, cutoff_min: float |
     minutes = dict(zip(targets["service"], targets["level_min"], strict=True))
     for service in services:
         if service not in classes:
-            hint = nearest_name(service, classes) or ", ".join(classes)
-            problems.append((f"没有设施类别 {service};可用: {hint}", f"no service {service}; there are: {hint}"))
+            zh, en = known_names(service, classes)
+            problems.append((f"没有设施类别 {service};{zh}", f"no service {service}; {en}"))
         elif cutoff_min is None and not minutes[service] > 0:
             zh = f"{service}: 所选标准没有步行时间 (由车辆到达的不按步行选址)"
             en = f"{service}: the standards chosen give no walking time (what comes by vehicle is not sited on foot)"
@@ -120,8 +120,8 @@ def zone_cells(results: Results, zone: str | None) -> tuple[pd.Series, tuple[str
         raise InputError(*zone_repeats(zone, ids))
     if not ids:
         names = [str(n) for n in zones["name"]]
-        hint = nearest_name(zone, names) or ", ".join(names)
-        raise InputError(f"没有分区 {zone};可用: {hint}", f"no zone {zone}; there are: {hint}")
+        zh, en = known_names(zone, names)
+        raise InputError(f"没有分区 {zone};{zh}", f"no zone {zone}; {en}")
     kind = str(zones.loc[zones["zone_id"].astype(str) == ids[0], "zone_kind"].iloc[0])
     return results.cells[zone_columns(zones)[kind]] == ids[0], (kind, ids[0])
 
@@ -144,8 +144,8 @@ def age_columns(study: Study, age: str) -> list[str]:
     given = study.inputs.population
     groups = {"all": ["people"], **{p: [p] for p in (given.parts or given.shares)}, **given.groups}
     if age not in groups:
-        hint = nearest_name(age, groups) or ", ".join(groups)
-        raise InputError(f"没有年龄组 {age};可用: {hint}", f"no age group {age}; there are: {hint}")
+        zh, en = known_names(age, groups)
+        raise InputError(f"没有年龄组 {age};{zh}", f"no age group {age}; {en}")
     return list(groups[age])
 
 

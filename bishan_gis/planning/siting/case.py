@@ -13,7 +13,7 @@ from bishan_gis.access.matrix import match_amounts, match_pairs
 from bishan_gis.errors import InputError, NoDataError, SchemaError
 from bishan_gis.planning.siting.choices import Choices
 from bishan_gis.planning.siting.locate import Limits
-from bishan_gis.schema import check_columns, check_unique, nearest_name
+from bishan_gis.schema import check_columns, check_unique, known_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -171,10 +171,9 @@ def build_case(
 def _cutoff(cutoff_s: float | Mapping[str, float] | None, service: str) -> float:
     if isinstance(cutoff_s, Mapping):
         if service not in cutoff_s:
-            hint = nearest_name(service, cutoff_s) or ", ".join(map(str, cutoff_s))
+            zh, en = known_names(service, cutoff_s)
             raise InputError(
-                f"cutoff_s 缺少 {service or '服务'} 的时限;现有: {hint}",
-                f"cutoff_s lacks {service or 'the service'}; it has: {hint}",
+                f"cutoff_s 缺少 {service or '服务'} 的时限;{zh}", f"cutoff_s lacks {service or 'the service'}; {en}"
             )
         value = float(cutoff_s[service])
     else:

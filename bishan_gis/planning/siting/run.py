@@ -11,7 +11,7 @@ import numpy as np
 from bishan_gis.errors import InputError
 from bishan_gis.planning.location_models import backup_cover, capacitated, p_center, two_levels
 from bishan_gis.planning.siting.locate import locate, locate_in_turn
-from bishan_gis.schema import nearest_name
+from bishan_gis.schema import known_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,8 +70,8 @@ class Wish:
         """
         model = given["model"]
         if model not in MODELS:
-            hint = nearest_name(model, MODELS) or ", ".join(MODELS)
-            raise InputError(f"没有模型 {model};可用: {hint}", f"no model {model}; there are: {hint}")
+            zh, en = known_names(model, MODELS)
+            raise InputError(f"没有模型 {model};{zh}", f"no model {model}; {en}")
         levels = tuple(cutoff_s) if isinstance(cutoff_s, Mapping) else ()
         hierarchical = model == "hierarchical"
         bad: list[tuple[str, str]] = []
