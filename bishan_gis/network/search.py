@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Seeds whose nodes differ in the last bits only are searched together; found by measuring.
 _GROUP_BITS = 13
 #: At most so many sets of seeds go over the map together: a group of one, the same group of the next, and so on.
-_SETS_TOGETHER = 10
+_SETS_TOGETHER = 5
 
 __all__ = ["along_edge", "nearest_on_edges", "search_bounded", "search_nearest"]
 
@@ -221,6 +221,8 @@ def search_nearest(
     label = np.empty((len(seeds), star.n_nodes), dtype=np.int32)
     limit = np.int64(min(limit_ms, NO_LIMIT))
     shift, span = star.buckets
+    # Half as wide, more of it stays in the cache.
+    start = star.start.astype(np.int32 if len(star.target) < 2**31 else np.int64)
 
     def run(sets: NDArray[np.int64]) -> None:
         for i in sets:
@@ -230,7 +232,7 @@ def search_nearest(
         groups = [(g, i, part) for i in sets for g, part in _groups(seeds[i])]
         for _, i, part in sorted(groups, key=lambda group: group[0]):
             found = cost[i], label[i]
-            _nearest(star.start, star.target, star.cost_ms, *part, limit, shift, span, *found)
+            _nearest(start, star.target, star.cost_ms, *part, limit, shift, span, *found)
 
     rounds = -(-len(seeds) // (max(threads, 1) * _SETS_TOGETHER))
     parts = np.array_split(np.arange(len(seeds)), max(rounds * max(threads, 1), 1))
