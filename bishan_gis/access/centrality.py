@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive
-from bishan_gis.access.place_tables import check_whole, whole_ms
+from bishan_gis.access.parameters import check_positive, check_whole
+from bishan_gis.access.place_tables import whole_ms
 from bishan_gis.errors import InputError
 from bishan_gis.network.cost_checks import check_costs
 from bishan_gis.network.costs import BLOCKED

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.cost_measures import reach_costs
-from bishan_gis.access.matrix import Pairs, check_positive, match_sides, weigh
+from bishan_gis.access.matrix import Pairs, match_sides, weigh
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import ControlTotalError, InputError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import BrokenFileError, InputError, MissingFileError, SchemaError, StudyError
 from bishan_gis.schema import check_columns, check_listed, known_names, nearest_name
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import Pairs, check_positive, match_amounts, match_pairs
+from bishan_gis.access.matrix import Pairs, match_amounts, match_pairs
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import InputError
 from bishan_gis.network.jit import njit
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_each_positive, check_positive, match_amounts, match_pairs
+from bishan_gis.access.matrix import match_amounts, match_pairs
+from bishan_gis.access.parameters import check_cutoffs, check_positive
 from bishan_gis.errors import InputError
 
 __all__ = ["cumulative_cutoff", "cumulative_interval", "cumulative_range"]
@@ -111,10 +112,7 @@ def cumulative_range(
     >>> cumulative_range(matrix, pd.Series({"f": 30, "g": 50}), cutoffs_s=[300, 600, 900]).loc["A"].to_dict()
     {300: 30.0, 600: 30.0, 900: 80.0}
     """
-    check_each_positive(cutoffs_s=cutoffs_s)
-    ends = sorted(cutoffs_s)
-    if not ends or len(set(ends)) < len(ends):
-        raise InputError(f"须有至少一个且不重复的时限: {ends}", f"give at least one cutoff, none twice: {ends}")
+    ends = check_cutoffs(cutoffs_s)
     amounts = match_amounts(supply, where="supply")
     pairs = match_pairs(travel_matrix, origins=origins, destinations=supply.index, cost=cost, by_origin=False)
     rank = np.searchsorted(np.asarray(ends, dtype=np.float64), pairs.cost, side="left")

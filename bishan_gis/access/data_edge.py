@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_each_positive, match_amounts
+from bishan_gis.access.matrix import match_amounts
+from bishan_gis.access.parameters import check_each_positive
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import check_columns
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import InputError
 
 if TYPE_CHECKING:

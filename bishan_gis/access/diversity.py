@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive, match_amounts, match_pairs
+from bishan_gis.access.matrix import match_amounts, match_pairs
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import check_columns, check_unique
 

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.access.matrix import check_each_positive
 from bishan_gis.access.nearest import offset_column
 from bishan_gis.access.place_tables import number_ids, place_table, snap_table, whole_ms
 from bishan_gis.access.time_grid import TimeGrid, build_time_grid
-from bishan_gis.errors import InputError
-from bishan_gis.network.cost_checks import check_costs
 from bishan_gis.network.search import search_bounded
 from bishan_gis.network.snap import OFF_NETWORK, Snaps
 from bishan_gis.network.star import NOT_REACHED, EdgePlaces, Seeds, StarGraph, by_edge, leg_costs, snap_seeds
@@ -29,12 +26,10 @@ __all__ = [
     "Doors",
     "Reach",
     "Searcher",
-    "check_cutoffs",
     "lay_grids",
     "look_around",
     "neighbours",
     "read_doors",
-    "turn_costs",
 ]
 
 #: The id under which all places are drawn as one.
@@ -78,45 +73,6 @@ class Doors:
         """Return some of the doors edge by edge."""
         rows = np.arange(len(self.owner)) if rows is None else rows
         return by_edge(network, costs, self.snaps.take(rows), label, offset_ms=self.offset_ms[rows])
-
-
-def check_cutoffs(cutoffs_s: Sequence[float]) -> list[float]:
-    """Return the cutoffs, rising.
-
-    Raises
-    ------
-    InputError
-        A cutoff is not above 0, repeats, or there is none.
-    """
-    check_each_positive(cutoffs_s=cutoffs_s)
-    ends = sorted(cutoffs_s)
-    if not ends or len(set(ends)) < len(ends):
-        raise InputError(f"须有至少一个且不重复的时限: {ends}", f"give at least one cutoff, none twice: {ends}")
-    return ends
-
-
-def turn_costs(network: Network, costs: EdgeCosts, direction: str) -> EdgeCosts:
-    """Return the costs over which a search to a place gives what is asked for.
-
-    Parameters
-    ----------
-    network, costs : Network, EdgeCosts
-        Streets and what they cost.
-    direction : str
-        ``to``: the time from everywhere to the place; ``from``: from the place to everywhere.
-
-    Raises
-    ------
-    InputError
-        Another direction, or the costs are not those of the network.
-    """
-    check_costs(network, costs)
-    if direction not in ("to", "from"):
-        raise InputError(
-            f"direction = {direction!r};应为 'to' (到达设施) 或 'from' (从设施出发)",
-            f"direction = {direction!r}; it must be 'to' (towards the place) or 'from' (away from it)",
-        )
-    return costs if direction == "to" else costs.reversed()
 
 
 def read_doors(

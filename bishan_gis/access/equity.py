@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive, match_amounts, say_lost
+from bishan_gis.access.matrix import match_amounts, say_lost
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import InputError, NoDataError, SchemaError
 
 if TYPE_CHECKING:

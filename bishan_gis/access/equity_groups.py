@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.equity import TheilParts, concentration_index, fgt_poverty, gini, palma, theil_groups, theil_t
-from bishan_gis.access.matrix import check_positive, match_amounts, say_lost
+from bishan_gis.access.matrix import match_amounts, say_lost
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import check_columns, nearest_name
 

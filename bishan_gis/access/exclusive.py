@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.contours import contour_surface
-from bishan_gis.access.doors import Doors, Reach, Searcher, check_cutoffs, look_around, read_doors, turn_costs
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.doors import Doors, Reach, Searcher, look_around, read_doors
+from bishan_gis.access.nearest import trip_costs
+from bishan_gis.access.parameters import check_cutoffs, check_positive
 from bishan_gis.access.place_tables import place_table, snap_table, whole_ms
 from bishan_gis.access.time_grid import FAR, TimeGrid, build_time_grid, edge_boxes, time_surface
 from bishan_gis.errors import InputError, SchemaError
@@ -174,7 +175,7 @@ def exclusive_areas(
 
     ends = check_cutoffs(cutoffs_s)
     check_positive(grid_m=grid_m, off_network_m=off_network_m)
-    turned = turn_costs(network, costs, direction)
+    turned = trip_costs(network, costs, direction)
     doors = read_doors(network, turned, facilities, max_snap_m=max_snap_m, key="facility_id", where="facilities")
     living = _read_people(network, turned, people, max_snap_m)
     together = Doors(doors.ids[:1], np.zeros_like(doors.owner), doors.snaps, doors.offset_ms)
@@ -302,7 +303,7 @@ def overlaps(
     check_positive(grid_m=grid_m, off_network_m=off_network_m)
     if most < 1:
         raise InputError(f"most = {most};应不小于 1", f"most = {most}; it must be 1 or more")
-    turned = turn_costs(network, costs, direction)
+    turned = trip_costs(network, costs, direction)
     doors = read_doors(network, turned, facilities, max_snap_m=max_snap_m, key="facility_id", where="facilities")
     living = _read_people(network, turned, people, max_snap_m)
     searcher, boxes = Searcher(network, turned, doors, ends[-1]), edge_boxes(network)

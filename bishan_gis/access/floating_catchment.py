@@ -32,7 +32,8 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.decay import binary, catchment_gaussian, stepped
-from bishan_gis.access.matrix import Pairs, check_positive, match_sides, weigh
+from bishan_gis.access.matrix import Pairs, match_sides, weigh
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.access.raam import raam
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bishan_gis.access.nearest import frontier_seeds, offset_column, trip_costs
-from bishan_gis.access.place_tables import check_least_0, check_whole, number_ids, place_table, snap_table
+from bishan_gis.access.parameters import check_least_0, check_whole
+from bishan_gis.access.place_tables import number_ids, place_table, snap_table
 from bishan_gis.network.jit import njit
 from bishan_gis.network.search import along_edge, nearest_on_edges, search_nearest
 from bishan_gis.network.snap import OFF_NETWORK

@@ -13,67 +13,15 @@ import pandas as pd
 from bishan_gis.access.pairs import Pairs, count_repeats, say_order, sort_pairs
 from bishan_gis.access.text_ids import find_texts
 from bishan_gis.errors import InputError, SchemaError
-from bishan_gis.schema import check_columns, check_listed
+from bishan_gis.schema import check_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from bishan_gis.access.decay import Decay
 
-__all__ = ["Pairs", "check_each_positive", "check_positive", "check_travel_matrix", "match_amounts", "match_pairs"]
+__all__ = ["Pairs", "check_travel_matrix", "match_amounts", "match_pairs"]
 __all__ += ["match_sides", "say_lost", "weigh"]
-
-
-def check_positive(**values: float) -> None:
-    """Raise when a parameter is not a finite number above 0.
-
-    Parameters
-    ----------
-    **values : float
-        Parameters by name.
-
-    Raises
-    ------
-    InputError
-        One or more values are 0, negative, infinite, NaN or no number; all are named at once.
-
-    Examples
-    --------
-    >>> check_positive(cutoff_s=900)
-    """
-    wrong = [
-        f"{name} = {value!r}" if isinstance(value, str) else f"{name} = {value}"
-        for name, value in values.items()
-        if not (isinstance(value, int | float | np.number) and np.isfinite(value) and value > 0)
-    ]
-    if wrong:
-        raise InputError(
-            f"参数必须是大于 0 的有限数: {'、'.join(wrong)}",
-            f"parameters must be finite and above 0: {', '.join(wrong)}",
-        )
-
-
-def check_each_positive(**lists: Sequence[float]) -> None:
-    """Raise when a parameter is not a list of finite numbers above 0.
-
-    Parameters
-    ----------
-    **lists : sequence of float
-        Parameters by name.
-
-    Raises
-    ------
-    InputError
-        It is one number, not a list; or some are 0, negative, infinite, NaN or no number: all are named at once.
-
-    Examples
-    --------
-    >>> check_each_positive(cutoffs_s=[300, 900])
-    """
-    check_listed(**lists)
-    check_positive(**{f"{name}[{k}]": value for name, values in lists.items() for k, value in enumerate(values)})
 
 
 def _shown(ids: pd.Series) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.place_tables import check_least_0, number_ids, place_table, snap_table
+from bishan_gis.access.parameters import check_least_0
+from bishan_gis.access.place_tables import number_ids, place_table, snap_table
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.cost_checks import check_costs
 from bishan_gis.network.costs import EdgeCosts

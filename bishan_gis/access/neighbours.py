@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.schema import check_columns, check_unique
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from bishan_gis.access.nearest import offset_column, trip_costs
 from bishan_gis.access.pair_kernels import collect_pairs
-from bishan_gis.access.place_tables import check_least_0, number_ids, place_table, snap_table, whole_ms
+from bishan_gis.access.parameters import check_least_0
+from bishan_gis.access.place_tables import number_ids, place_table, snap_table, whole_ms
 from bishan_gis.network.scipy_search import along_edges, choose_engine, search_nearest_by_scipy
 from bishan_gis.network.star import (
     NOT_REACHED,

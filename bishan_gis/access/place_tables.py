@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Places all farther than this from the extent of the network are taken for an error of the CRS [m].
 _FAR_M = 1000.0
 
-__all__ = ["check_least_0", "check_no_gaps", "check_whole", "number_ids", "place_table", "snap_table", "whole_ms"]
+__all__ = ["check_no_gaps", "number_ids", "place_table", "snap_table", "whole_ms"]
 
 
 def place_table(
@@ -250,55 +250,6 @@ def number_ids(values: pd.Series, *, where: str) -> tuple[NDArray[np.int32], pd.
             "text or whole numbers",
         )
     return code.astype(np.int32), pd.Index(ids, name=values.name)
-
-
-def check_least_0(**seconds: float) -> None:
-    """Raise when a parameter is not a number, or below 0; infinite ones pass.
-
-    Parameters
-    ----------
-    **seconds : float
-        Parameters by name.
-
-    Raises
-    ------
-    InputError
-        One or more are NaN, negative or no number; all are named at once.
-    """
-    wrong = [f"{name} = {value!r}" for name, value in seconds.items() if not (_is_number(value) and value >= 0)]
-    if wrong:
-        raise InputError(
-            f"参数必须是不小于 0 的数: {'、'.join(wrong)}", f"parameters must be 0 or more: {', '.join(wrong)}"
-        )
-
-
-def check_whole(**counts: int) -> None:
-    """Raise when a parameter is not a whole number of 1 or more.
-
-    Parameters
-    ----------
-    **counts : int
-        Parameters by name.
-
-    Raises
-    ------
-    InputError
-        One or more are not; all are named at once.
-    """
-    wrong = [
-        f"{name} = {value!r}"
-        for name, value in counts.items()
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1
-    ]
-    if wrong:
-        raise InputError(
-            f"参数须为不小于 1 的整数: {'、'.join(wrong)}",
-            f"parameters must be whole numbers of 1 or more: {', '.join(wrong)}",
-        )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def whole_ms(cutoff_s: float) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive, match_sides
+from bishan_gis.access.matrix import match_sides
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import InputError
 from bishan_gis.network.jit import njit
 from bishan_gis.progress import Progress, counting

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_each_positive, match_amounts
+from bishan_gis.access.matrix import match_amounts
 from bishan_gis.access.nearest import frontier_seeds, offset_column, trip_costs
-from bishan_gis.access.place_tables import check_no_gaps, check_whole, place_table, snap_table, whole_ms
+from bishan_gis.access.parameters import check_cutoffs, check_whole
+from bishan_gis.access.place_tables import check_no_gaps, place_table, snap_table, whole_ms
 from bishan_gis.errors import InputError, SchemaError
 from bishan_gis.network.fold import Sources, Targets, fold_sums
 from bishan_gis.network.hierarchy import build_hierarchy
@@ -226,9 +227,8 @@ def _wide(values: NDArray[np.float64], index: pd.Index, columns: pd.MultiIndex) 
 
 
 def _cutoffs(cutoffs_s: Sequence[float]) -> list[float]:
-    check_each_positive(cutoffs_s=cutoffs_s)
-    ends = sorted(cutoffs_s)
-    if not ends or len(set(ends)) < len(ends) or ends[-1] * 1000 >= FAR - 1:
+    ends = check_cutoffs(cutoffs_s)
+    if ends[-1] * 1000 >= FAR - 1:
         raise InputError(
             f"须有至少一个且不重复、短于 298 小时的时限: {ends}",
             f"give at least one cutoff, none twice, none longer than 298 hours: {ends}",

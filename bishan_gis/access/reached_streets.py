@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bishan_gis.access.doors import Searcher, check_cutoffs, read_doors, turn_costs
+from bishan_gis.access.doors import Searcher, read_doors
+from bishan_gis.access.nearest import trip_costs
+from bishan_gis.access.parameters import check_cutoffs
 from bishan_gis.access.place_tables import whole_ms
 from bishan_gis.network.jit import njit
 from bishan_gis.network.star import NOT_REACHED
@@ -192,7 +194,7 @@ def reached_streets(
     import shapely
 
     ends = check_cutoffs(cutoffs_s)
-    turned = turn_costs(network, costs, direction)
+    turned = trip_costs(network, costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=dissolve)
     searcher = Searcher(network, turned, doors, ends[-1])
     own = local()

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bishan_gis.access.contours import contour_surface, contour_windows, level_field
-from bishan_gis.access.doors import Searcher, check_cutoffs, lay_grids, look_around, neighbours, read_doors, turn_costs
-from bishan_gis.access.matrix import check_positive
-from bishan_gis.access.place_tables import check_whole, whole_ms
+from bishan_gis.access.doors import Searcher, lay_grids, look_around, neighbours, read_doors
+from bishan_gis.access.nearest import trip_costs
+from bishan_gis.access.parameters import check_cutoffs, check_positive, check_whole
+from bishan_gis.access.place_tables import whole_ms
 from bishan_gis.access.time_grid import TimeGrid, edge_boxes, time_surface
 from bishan_gis.access.time_surface import travel_time_surface
 from bishan_gis.network.costs import EdgeCosts
@@ -331,7 +332,7 @@ def service_areas(
     check_whole(threads=threads)
     ends = check_cutoffs(cutoffs_s)
     check_positive(grid_m=grid_m, off_network_m=off_network_m)
-    turned = turn_costs(network, costs, direction)
+    turned = trip_costs(network, costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=dissolve)
     searcher = Searcher(network, turned, doors, ends[-1])
     boxes, speed = edge_boxes(network), turned.profile.leg_speed_ms

@@ -177,7 +177,7 @@ def trip_circuity(
     >>> trip_circuity(matrix, here, there, speed_ms=1.0).tolist()
     [2.0, nan]
     """
-    from bishan_gis.access.matrix import check_positive
+    from bishan_gis.access.parameters import check_positive
     from bishan_gis.errors import InputError
 
     check_positive(speed_ms=speed_ms)

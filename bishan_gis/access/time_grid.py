@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.errors import InputError
 from bishan_gis.network.costs import EdgeCosts
 from bishan_gis.network.graph import Network

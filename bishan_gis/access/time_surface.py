@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bishan_gis.access.doors import Searcher, check_cutoffs, look_around, read_doors, turn_costs
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.doors import Searcher, look_around, read_doors
+from bishan_gis.access.nearest import trip_costs
+from bishan_gis.access.parameters import check_cutoffs, check_positive
 from bishan_gis.access.time_grid import FAR, TimeGrid, build_time_grid, each_band, edge_boxes, grid_frame, time_surface
 from bishan_gis.errors import NoDataError
 from bishan_gis.progress import Progress, counting
@@ -84,7 +85,7 @@ def travel_time_surface(
     """
     (end,) = check_cutoffs([cutoff_s])
     check_positive(grid_m=grid_m, off_network_m=off_network_m)
-    turned = turn_costs(network, costs, direction)
+    turned = trip_costs(network, costs, direction)
     doors = read_doors(network, turned, origins, max_snap_m=max_snap_m, dissolve=True, warn=False)
     searcher = Searcher(network, turned, doors, end)
     boxes, arrays = edge_boxes(network), searcher.arrays()

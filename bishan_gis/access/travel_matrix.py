@@ -11,7 +11,7 @@ import pandas as pd
 
 from bishan_gis.access.matrix import match_amounts, weigh
 from bishan_gis.access.pair_search import PairSearch, prepare_pairs
-from bishan_gis.access.place_tables import check_whole
+from bishan_gis.access.parameters import check_whole
 from bishan_gis.errors import SchemaError
 
 if TYPE_CHECKING:

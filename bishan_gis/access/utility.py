@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive, match_amounts, match_pairs
+from bishan_gis.access.matrix import match_amounts, match_pairs
+from bishan_gis.access.parameters import check_positive
 
 __all__ = ["logsum"]
 

@@ -16,14 +16,38 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from bishan_gis.errors import BishanGisError, OutputError
+from bishan_gis.errors import BishanGisError, InputError, OutputError
 from bishan_gis.sources.datasets import file_sha256
 from bishan_gis.sources.journal import HIDDEN, Move, commit_set, hold, locked
 
-__all__ = ["Staging", "relative_link"]
+__all__ = ["Staging", "check_ending", "relative_link"]
 
 #: Packages whose errors, while outputs are written, are of the place and not of the program.
 _WRITERS = ("pyogrio", "rasterio", "sqlite3", "xlsxwriter")
+
+
+def check_ending(path: Path, endings: tuple[str, ...], form: str) -> None:
+    """Raise when the name of a file says another form than what is written.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    endings : tuple of str
+        What its name may end in; the first is the usual one.
+    form : str
+        What is written.
+
+    Raises
+    ------
+    InputError
+        It ends in something else.
+    """
+    if path.suffix.lower() not in endings:
+        raise InputError(
+            f"path: {path.name} 须以 {endings[0]} 结尾, 内容为 {form}",
+            f"path: {path.name} must end in {endings[0]}, for {form} is what is written",
+        )
 
 
 def relative_link(target: Path, folder: Path) -> str:

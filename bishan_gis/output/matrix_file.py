@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bishan_gis.access.pair_search import PairBlock, PairSearch, prepare_pairs
 from bishan_gis.errors import BrokenFileError, InputError, MissingFileError, OutputError
-from bishan_gis.output.files import Staging
+from bishan_gis.output.files import Staging, check_ending
 from bishan_gis.schema import KINDS, weakest_kind
 
 if TYPE_CHECKING:
@@ -85,11 +85,7 @@ def write_travel_matrix(
     >>> write_travel_matrix("walk.parquet", network, costs, cells, schools, cutoff_s=900)  # doctest: +SKIP
     """
     path = Path(path)
-    if path.suffix.lower() not in (".parquet", ".pq"):
-        raise InputError(
-            f"path: {path.name} 须以 .parquet 结尾, 内容为 Parquet",
-            f"path: {path.name} must end in .parquet, for Parquet is what is written",
-        )
+    check_ending(path, (".parquet", ".pq"), "Parquet")
     search = prepare_pairs(
         network,
         costs,

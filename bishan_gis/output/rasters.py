@@ -11,7 +11,7 @@ import numpy as np
 from bishan_gis.access.time_grid import FAR
 from bishan_gis.crs import load_crs
 from bishan_gis.errors import InputError, OutputError, SchemaError
-from bishan_gis.output.files import Staging
+from bishan_gis.output.files import Staging, check_ending
 from bishan_gis.schema import KINDS
 
 if TYPE_CHECKING:
@@ -100,11 +100,7 @@ def write_time_raster(
     from rasterio.transform import from_origin
 
     target = Path(path)
-    if target.suffix.lower() not in (".tif", ".tiff"):
-        raise InputError(
-            f"path: {target.name} 须以 .tif 结尾, 内容为 GeoTIFF",
-            f"path: {target.name} must end in .tif, for a GeoTIFF is what is written",
-        )
+    check_ending(target, (".tif", ".tiff"), "GeoTIFF")
     if kind not in KINDS:
         there = ", ".join(KINDS)
         raise InputError(f"kind = {kind!r} 无效;可用: {there}", f"kind = {kind!r}: there are {there}")

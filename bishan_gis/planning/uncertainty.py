@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from bishan_gis.access.matrix import check_positive
+from bishan_gis.access.parameters import check_positive
 from bishan_gis.access.uncertainty import band_tables
 from bishan_gis.planning.coverage import coverage
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bishan_gis.output.maps.elements import PackedData, PackedPoints
 from bishan_gis.output.maps.findings import SCRIPTS, STYLES, cell_places, finding_layers, judged_services, number
 from bishan_gis.output.maps.page import map_page
-from bishan_gis.output.maps.pages import land_class
+from bishan_gis.output.maps.pages import land_name
 from bishan_gis.output.tokens import CHANGE, GAP, MISSING, REACH, UNKNOWN
 from bishan_gis.output.words import site_name
 
@@ -130,9 +130,7 @@ def siting_page(context: Context) -> str:
         frame = pd.DataFrame(found.candidates).merge(gain, on="candidate_id", how="left").assign(plan=i)
         frames.append(frame.assign(place=[place_of.get(str(c), "") for c in frame["candidate_id"]]))
     sites = pd.concat(frames, ignore_index=True)
-    known = [land_class(str(c)) for c in sites["code"].fillna("")]
-    said = "name_en" if context.labels.lang == "en" else "name"
-    land = [f"{c} {k[said]}" if k else str(c) for c, k in zip(sites["code"].fillna(""), known, strict=True)]
+    land = [land_name(str(c), context.labels.lang) for c in sites["code"].fillna("")]
     land_names = list(dict.fromkeys(land))
     area = pd.to_numeric(sites["area_m2"], errors="coerce").fillna(-1).clip(upper=2**29)
     slope = pd.to_numeric(sites["slope"], errors="coerce").fillna(-1)
